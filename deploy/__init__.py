@@ -1,0 +1,1 @@
+"""Running it: settings, packaged resources, the embedded deployment and its commands."""

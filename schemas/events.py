@@ -1,0 +1,269 @@
+"""The events of every topic: frozen, closed to unknown fields, dates without a time of day.
+
+Control events (organisation, markers) and submissions share one topic and one key, the facility, so a partition
+holds a facility's whole story in order.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.policy import Policy
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+# rounds are commonly named after ISO weeks, 2026-W41, so they may hold capitals
+RoundId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+CohortId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+ItemId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}$")]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Total = Annotated[int, Field(ge=-(2**53), le=2**53)]
+State = Literal["published", "withheld", "not_fielded"]
+BELOW_K = "<K"
+
+
+class Frozen(BaseModel):
+    """What every model of the contract shares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Event(Frozen):
+    """A fact of one facility. `event_id` is deterministic, so a repeat is recognised as one."""
+
+    facility: Id
+    event_id: EventId
+    schema_version: Literal[1] = 1
+
+
+class Submission(Event):
+    """One person's answers to one form, under the token of that round and form."""
+
+    type: Literal["submission"] = "submission"
+    round: RoundId
+    form: Id
+    form_version: Count
+    node: Id
+    respondent: Token
+    revision: Count
+    answers: Annotated[dict[ItemId, Annotated[int, Field(ge=-(10**6), le=10**6)]], Field(max_length=200)]
+    submitted_on: date
+    source: Id
+    key_id: Id
+
+
+class SubmissionWithdrawn(Event):
+    """A person takes back every revision of one form in one open round, for good."""
+
+    type: Literal["submission.withdrawn"] = "submission.withdrawn"
+    round: RoundId
+    form: Id
+    respondent: Token
+
+
+class RoundOpened(Event):
+    """A fielding wave: what is asked, where, between which answer dates, and under which policy."""
+
+    type: Literal["round.opened"] = "round.opened"
+    round: RoundId
+    forms: Annotated[tuple[Id, ...], Field(min_length=1, max_length=50)]
+    first_answer_date: date
+    last_answer_date: date
+    leaves: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100_000)]
+    policy: Policy
+    key_id: Id
+
+
+class RoundClosed(Event):
+    """Everything before this marker counts, everything after it is late."""
+
+    type: Literal["round.closed"] = "round.closed"
+    round: RoundId
+
+
+class Node(Frozen):
+    """One place of the organisation. `headcount` may be left out above the leaves: then it is the children's sum."""
+
+    id: Id
+    parent: Id | None
+    kind: Id
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    headcount: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+
+
+class OrganisationUpdated(Event):
+    """The whole organisation of a facility. In force for rounds opened after it."""
+
+    type: Literal["organisation.updated"] = "organisation.updated"
+    levels: Annotated[tuple[Id, ...], Field(min_length=1, max_length=10)]
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=100_000)]
+    effective_from: date
+
+
+class Intervention(Event):
+    """What leadership did about a unit, from a catalogue. Reserved: refused until charts use it."""
+
+    type: Literal["intervention"] = "intervention"
+    node: Id
+    on: date
+    kind: Id
+    label: Id
+
+
+class CohortSealed(Event):
+    """The coded totals of one cohort on one scale. Nothing finer about answers ever leaves the anonymiser."""
+
+    type: Literal["cohort.sealed"] = "cohort.sealed"
+    cohort_id: CohortId
+    node: Id
+    path: tuple[Id, ...]
+    round: RoundId
+    form: Id
+    scale: Id
+    n: Count
+    score_low: Total
+    score_high: Total
+    at_risk_low: Count | None
+    at_risk_high: Count | None
+    policy_hash: Sha256
+
+
+class NodeState(Frozen):
+    """What a reader may know of a node in a round: its place, and per form whether anything is published."""
+
+    node: Id
+    path: tuple[Id, ...]
+    name: str
+    kind: Id
+    headcount: Count | Literal["<K"]
+    states: dict[Id, State]
+
+
+class RoundSealed(Event):
+    """The last record of a sealed round. It holds no count of any outcome."""
+
+    type: Literal["round.sealed"] = "round.sealed"
+    round: RoundId
+    forms: tuple[Id, ...]
+    first_answer_date: date
+    last_answer_date: date
+    policy: Policy
+    policy_hash: Sha256
+    nodes: tuple[NodeState, ...]
+
+
+class Outcomes(Frozen):
+    """Deliveries of one facility, round and form by outcome. Closed side only."""
+
+    received: Count = 0
+    admitted: Count = 0
+    duplicate: Count = 0
+    superseded: Count = 0
+    withdrawn: Count = 0
+    incomplete: Count = 0
+    late: Count = 0
+    invalid: Count = 0
+    published: Count = 0
+    retired: Count = 0
+    withheld: Count = 0
+
+
+class Evidence(Event):
+    """What an auditor needs to check a sealed form against the log. Closed side only."""
+
+    round: RoundId
+    form: Id
+    opened_offset: Offset
+    closed_offset: Offset
+    policy_hash: Sha256
+    organisation_hash: Sha256
+    code_hash: Sha256
+
+
+class CohortManifest(Evidence):
+    """The members of one cohort as sorted tags, HMAC(audit key, token and form)."""
+
+    type: Literal["cohort.manifest"] = "cohort.manifest"
+    cohort_id: CohortId
+    node: Id
+    tags: tuple[Sha256, ...]
+
+
+class FormManifest(Evidence):
+    """The outcome counts of one form up to the close, and the cohorts it was sealed into."""
+
+    type: Literal["form.manifest"] = "form.manifest"
+    cohorts: tuple[CohortId, ...]
+    outcomes: Outcomes
+
+
+class Echo(Event):
+    """A control event the worker acted on, with its offset; read first after an assignment."""
+
+    type: Literal["echo"] = "echo"
+    offset: Offset
+    event: Annotated[OrganisationUpdated | RoundOpened | RoundSealed, Field(discriminator="type")]
+
+
+class Indicator(Event):
+    """A node's figures over a window of rounds, as known at the close of `round`. Means are in published units."""
+
+    type: Literal["indicator"] = "indicator"
+    node: Id
+    path: tuple[Id, ...]
+    round: RoundId
+    form: Id
+    scale: Id
+    window: Count
+    rounds_published: Count
+    rounds_fielded: Count
+    state: State
+    responses: Count | None
+    mean: float | None
+    mean_low: float | None
+    mean_high: float | None
+    at_risk_share: float | None
+    at_risk_share_low: float | None
+    at_risk_share_high: float | None
+    coverage: float | None
+    change: float | None
+    change_low: float | None
+    change_high: float | None
+
+
+class DeadLetter(Frozen):
+    """Where a refused record lies and why it was refused. Never the record, never a value of it."""
+
+    type: Literal["deadletter"] = "deadletter"
+    event_id: EventId
+    schema_version: Literal[1] = 1
+    outcome: Literal["invalid", "late", "incomplete"]
+    reason: Id
+    topic: str
+    partition: Count
+    offset: Offset
+    facility: Id | None
+    round: RoundId | None
+    form: Id | None
+    source: Id | None
+
+
+AnyEvent = (
+    Submission
+    | SubmissionWithdrawn
+    | RoundOpened
+    | RoundClosed
+    | OrganisationUpdated
+    | Intervention
+    | CohortSealed
+    | RoundSealed
+    | CohortManifest
+    | FormManifest
+    | Echo
+    | Indicator
+    | DeadLetter
+)

@@ -1,0 +1,107 @@
+"""The organisation as a checked tree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.canonical import sha256_hex
+from schemas.errors import DataError, Reason
+from schemas.events import Node, OrganisationUpdated
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """One facility's tree. Built by `organisation`; children are in id order."""
+
+    facility: str
+    levels: tuple[str, ...]
+    nodes: Mapping[str, Node]
+    children: Mapping[str, tuple[str, ...]]
+    paths: Mapping[str, tuple[str, ...]]
+    headcounts: Mapping[str, int]
+    hash: str
+
+    def is_leaf(self, node: str) -> bool:
+        """Whether people answer at this node: it is of the last level named."""
+        return self.nodes[node].kind == self.levels[-1]
+
+    def leaves(self) -> tuple[str, ...]:
+        """Every leaf, in id order."""
+        return tuple(node for node in sorted(self.nodes) if self.is_leaf(node))
+
+
+def organisation(event: OrganisationUpdated) -> Organisation:
+    """Check a record and build its tree; DataError names the node that is wrong."""
+    nodes = {node.id: node for node in event.nodes}
+    if len(nodes) != len(event.nodes):
+        raise _bad(f"node {_first_repeat(event)} is named twice")
+    if len(set(event.levels)) != len(event.levels):
+        raise _bad("a level is named twice")
+    _check_root(event, nodes)
+    children = _children(event, nodes)
+    paths = _paths(event.facility, children)
+    lost = sorted(set(nodes) - set(paths))
+    if lost:
+        raise _bad(f"node {lost[0]} is not connected to the facility")
+    headcounts = _headcounts(event, nodes, children, paths)
+    digest = sha256_hex(event.model_dump(mode="json", include={"facility", "levels", "nodes"}))
+    return Organisation(event.facility, event.levels, nodes, children, paths, headcounts, digest)
+
+
+def _bad(detail: str) -> DataError:
+    return DataError(Reason.BAD_ORGANISATION, detail)
+
+
+def _first_repeat(event: OrganisationUpdated) -> str:
+    ids = [node.id for node in event.nodes]
+    return next(node for node in ids if ids.count(node) > 1)
+
+
+def _check_root(event: OrganisationUpdated, nodes: Mapping[str, Node]) -> None:
+    root = nodes.get(event.facility)
+    if root is None or root.parent is not None or root.kind != event.levels[0]:
+        raise _bad(f"node {event.facility} must be the root, of kind {event.levels[0]} and without a parent")
+
+
+def _children(event: OrganisationUpdated, nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {node: [] for node in nodes}
+    for node in event.nodes:
+        if node.kind not in event.levels:
+            raise _bad(f"node {node.id} is of a kind that is not a level")
+        if node.parent is None:
+            if node.id != event.facility:
+                raise _bad(f"node {node.id} has no parent and is not the facility")
+            continue
+        if node.parent not in nodes:
+            raise _bad(f"node {node.id} has a parent that does not exist")
+        if event.levels.index(nodes[node.parent].kind) >= event.levels.index(node.kind):
+            raise _bad(f"node {node.id} must be of a lower level than its parent")
+        found[node.parent].append(node.id)
+    return {node: tuple(sorted(below)) for node, below in found.items()}
+
+
+def _paths(facility: str, children: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    paths = {facility: (facility,)}
+    waiting = [facility]
+    while waiting:
+        node = waiting.pop()
+        for child in children[node]:
+            paths[child] = (*paths[node], child)
+            waiting.append(child)
+    return paths
+
+
+def _headcounts(
+    event: OrganisationUpdated,
+    nodes: Mapping[str, Node],
+    children: Mapping[str, tuple[str, ...]],
+    paths: Mapping[str, tuple[str, ...]],
+) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for node in sorted(nodes, key=lambda name: -len(paths[name])):
+        given, below = nodes[node].headcount, sum(counts[child] for child in children[node])
+        if given is None and nodes[node].kind == event.levels[-1]:
+            raise _bad(f"node {node} is a leaf and needs a headcount")
+        if given is not None and given < below:
+            raise _bad(f"node {node} has a headcount below the sum of the nodes under it")
+        counts[node] = below if given is None else given
+    return counts
