@@ -13,7 +13,8 @@ from schemas.canonical import canonical_json
 from schemas.errors import DataError, Reason
 from schemas.events import AnyEvent
 
-MAX_BYTES: Final = 1_048_576
+MAX_BYTES: Final = 1_000_000
+"""Longest event, under the 1 MiB that Kafka takes by default with room for headers."""
 _ADAPTER: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 
 _BY_ERROR: Final[Mapping[str, Reason]] = {

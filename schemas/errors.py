@@ -1,14 +1,14 @@
 """Every reason a record can be refused for, and the one exception tree.
 
-    WardpulseError
-    |- DataError          a record or row is bad: counted outcome and dead letter; processing goes on
-    |- RetryableError     a delivery did not happen: nothing was lost, the caller may try again
-    |- FatalError         the process stops, exit code not 0, nothing skipped
-       |- SettingsError       78  a setting, key or file is missing or not allowed
-       |- BrokerUnavailable   69  Kafka cannot be read or written
-       |- SinkUnavailable     69  ClickHouse cannot be written
-       |- LogTruncated        74  the log no longer holds what is needed
-       |- InputRefused        65  a file given on the command line cannot be used
+WardpulseError
+|- DataError          a record or row is bad: counted outcome and dead letter; processing goes on
+|- RetryableError     a delivery did not happen: nothing was lost, the caller may try again
+|- FatalError         the process stops, exit code not 0, nothing skipped
+   |- SettingsError       78  a setting, key or file is missing or not allowed
+   |- BrokerUnavailable   69  Kafka cannot be read or written
+   |- SinkUnavailable     69  ClickHouse cannot be written
+   |- LogTruncated        74  the log no longer holds what is needed
+   |- InputRefused        65  a file given on the command line cannot be used
 """
 
 from enum import StrEnum
@@ -24,7 +24,7 @@ class Reason(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     UNSUPPORTED = "unsupported"
     BAD_SCHEMA = "bad_schema"
-    BAD_TOKEN = "bad_token"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a reason code
     BAD_ANSWER = "bad_answer"
     BAD_DATE = "bad_date"
     BAD_ORGANISATION = "bad_organisation"
@@ -41,6 +41,7 @@ class Reason(StrEnum):
     WRONG_KEY = "wrong_key"
     ANSWER_OUT_OF_RANGE = "answer_out_of_range"
     OUTSIDE_DATES = "outside_dates"
+    REPEATED_INSTRUMENT = "repeated_instrument"
     SENSITIVE_FORM = "sensitive_form"
     ROUND_OPENED_TWICE = "round_opened_twice"
     ROUND_CLOSED_TWICE = "round_closed_twice"

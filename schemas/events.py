@@ -5,7 +5,7 @@ holds a facility's whole story in order.
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Total = Annotated[int, Field(ge=-(2**53), le=2**53)]
 State = Literal["published", "withheld", "not_fielded"]
-BELOW_K = "<K"
+BELOW_K: Final = "<K"
 
 
 class Frozen(BaseModel):
@@ -185,11 +185,13 @@ class Evidence(Event):
 
 
 class CohortManifest(Evidence):
-    """The members of one cohort as sorted tags, HMAC(audit key, token and form)."""
+    """The members of one cohort as sorted tags, HMAC(audit key, token and form); large cohorts come in parts."""
 
     type: Literal["cohort.manifest"] = "cohort.manifest"
     cohort_id: CohortId
     node: Id
+    part: Count
+    parts: Count
     tags: tuple[Sha256, ...]
 
 

@@ -80,7 +80,7 @@ def _children(event: OrganisationUpdated, nodes: Mapping[str, Node]) -> dict[str
 
 
 def _paths(facility: str, children: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    paths = {facility: (facility,)}
+    paths: dict[str, tuple[str, ...]] = {facility: (facility,)}
     waiting = [facility]
     while waiting:
         node = waiting.pop()
@@ -101,7 +101,5 @@ def _headcounts(
         given, below = nodes[node].headcount, sum(counts[child] for child in children[node])
         if given is None and nodes[node].kind == event.levels[-1]:
             raise _bad(f"node {node} is a leaf and needs a headcount")
-        if given is not None and given < below:
-            raise _bad(f"node {node} has a headcount below the sum of the nodes under it")
         counts[node] = below if given is None else given
     return counts

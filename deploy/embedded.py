@@ -1,0 +1,50 @@
+"""The embedded broker: the Kafka cluster inside librdkafka, on a real socket, in memory, in a process of its own.
+
+It speaks an older protocol than Apache Kafka and keeps about 5 MB per partition; what clients must know of that is here.
+"""
+
+import json
+import subprocess  # noqa: S404 - starts this module in a process of its own
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from schemas.errors import BrokerUnavailable
+
+EVENTS_PER_PARTITION: Final = 50_000
+"""Above about this many events the embedded broker drops the oldest; use Apache Kafka then."""
+
+
+def kafka_python_options(embedded: bool) -> dict[str, Any]:
+    """What kafka-python needs to talk to the embedded broker; nothing for a real one."""
+    return {"api_version": (2, 0)} if embedded else {}
+
+
+@contextmanager
+def embedded_broker() -> Iterator[str]:
+    """Run the broker for as long as the context lasts; yields its address."""
+    command = [sys.executable, "-m", "deploy.embedded"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        line = process.stdout.readline() if process.stdout else ""
+        if not line:
+            raise BrokerUnavailable("the embedded broker did not start")
+        try:
+            yield json.loads(line)["bootstrap"]
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    """Hold a broker until standard input closes, which it does when the parent goes away."""
+    from confluent_kafka import Producer  # noqa: PLC0415 - only the broker's own process hosts it
+
+    holder = Producer({"bootstrap.servers": "embedded", "test.mock.num.brokers": 1, "log_level": 3})
+    broker = next(iter(holder.list_topics(timeout=10).brokers.values()))
+    sys.stdout.write(json.dumps({"bootstrap": f"{broker.host}:{broker.port}"}) + "\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""The software kit that sends events to Kafka, keyed by facility. The only import of kafka-python on this side.
+
+One thread per producer. What was sent is certain only after `flush` or a normal exit of the context; after a
+RetryableError everything may be sent again, because event ids are deterministic.
+"""
+
+import logging
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self
+
+from schemas.codec import MAX_BYTES, encode
+from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError
+from schemas.events import (
+    Intervention,
+    OrganisationUpdated,
+    RoundClosed,
+    RoundOpened,
+    Submission,
+    SubmissionWithdrawn,
+)
+from schemas.topics import Topic
+
+with warnings.catch_warnings():
+    # kafka-python 3.0 reads its protocol with a deprecated function; where warnings are errors it could not be imported
+    warnings.filterwarnings("ignore", "read_text is deprecated", DeprecationWarning)
+    from kafka import KafkaProducer
+    from kafka.errors import KafkaError, MessageSizeTooLargeError
+
+ControlEvent = SubmissionWithdrawn | RoundOpened | RoundClosed | OrganisationUpdated | Intervention
+Sendable = Submission | ControlEvent
+Sign = Callable[[str, bytes], bytes]
+
+MAX_PENDING: Final = 10_000
+MAX_PENDING_BYTES: Final = 32 * 1024 * 1024
+_LINGER_MILLISECONDS: Final = 20
+_DAY_MILLISECONDS: Final = 86_400_000
+_CLOSE_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record as it goes to Kafka."""
+
+    key: bytes | None
+    value: bytes = field(repr=False)
+    headers: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+def message(event: Sendable, sign: Sign | None) -> Message:
+    """The record of an event, with CloudEvents headers in binary mode; control events are signed.
+
+    There is no time header: the instant of an answer would identify the person.
+    """
+    value = encode(event)
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", event.type.encode()),
+        ("ce_source", f"wardpulse/{event.facility}".encode()),
+        ("ce_id", event.event_id.encode()),
+        ("content-type", b"application/json"),
+    ]
+    if not isinstance(event, Submission):
+        headers.append(("signature", _signature(event, value, sign)))
+    return Message(event.facility.encode(), value, tuple(headers))
+
+
+def raw_message(facility: str | None, value: bytes, signature: bytes | None) -> Message:
+    """A record of bytes that need not be an event."""
+    headers = [("content-type", b"application/json")]
+    if signature is not None:
+        headers.append(("signature", signature))
+    return Message(None if facility is None else facility.encode(), value, tuple(headers))
+
+
+def _signature(event: ControlEvent, value: bytes, sign: Sign | None) -> bytes:
+    if sign is None:
+        raise SettingsError(f"a {event.type} must be signed: give the producer the facility's keystore to sign with")
+    return sign(event.facility, value)
+
+
+class WellbeingProducer:
+    """Sends events of any facility. Use it as a context: leaving it waits until Kafka has confirmed everything."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        topic_prefix: str = "",
+        embedded: bool = False,
+        sign: Sign | None = None,
+        timeout: float = 30.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._topic = topic_prefix + Topic.SUBMISSIONS
+        self._sign = sign
+        self._timeout = timeout
+        self._now = now
+        self._pending: deque[tuple[Any, int]] = deque()
+        self._pending_bytes = 0
+        self._failed = 0
+        self._producer = _connect(bootstrap, self._topic, embedded, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except RetryableError as unconfirmed:
+            if error is None:
+                raise
+            error.add_note(str(unconfirmed))
+
+    def send(self, event: Sendable) -> None:
+        """Send an event; RetryableError as soon as it is known that an earlier one was not confirmed."""
+        record = message(event, self._sign)
+        if isinstance(event, RoundClosed):
+            # a marker that overtook answers would make them late for ever
+            self.flush()
+        self._deliver(record)
+
+    def send_raw(self, facility: str | None, value: bytes, signature: bytes | None = None) -> None:
+        """Send bytes that need not be an event: trials and tests use it for malformed records."""
+        self._deliver(raw_message(facility, value, signature))
+
+    def flush(self) -> None:
+        """Wait until Kafka has answered for everything sent; RetryableError says how many were not confirmed."""
+        # what times out here is counted below, where it is still not done
+        with suppress(KafkaError):
+            self._producer.flush(timeout=self._timeout)
+        while self._pending:
+            self._settle_oldest(wait=0)
+        self._raise_failures()
+
+    def close(self) -> None:
+        """Flush and disconnect."""
+        try:
+            self.flush()
+        finally:
+            _disconnect(self._producer)
+
+    def _deliver(self, record: Message) -> None:
+        self._settle_done()
+        try:
+            future = self._producer.send(
+                self._topic,
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers),
+                timestamp_ms=self._start_of_day(),
+            )
+        except MessageSizeTooLargeError:
+            raise DataError(Reason.TOO_LARGE, f"{len(record.value)} bytes; Kafka does not take it") from None
+        except KafkaError as error:
+            raise RetryableError(f"an event was not sent ({type(error).__name__}); sending it again is safe") from None
+        self._pending.append((future, len(record.value)))
+        self._pending_bytes += len(record.value)
+
+    def _start_of_day(self) -> int:
+        # Kafka stamps every record; to the millisecond it would say when somebody answered
+        return int(self._now() * 1000) // _DAY_MILLISECONDS * _DAY_MILLISECONDS
+
+    def _settle_done(self) -> None:
+        while self._pending and (self._pending[0][0].is_done or self._is_full()):
+            self._settle_oldest(wait=self._timeout)
+        self._raise_failures()
+
+    def _is_full(self) -> bool:
+        return len(self._pending) >= MAX_PENDING or self._pending_bytes >= MAX_PENDING_BYTES
+
+    def _settle_oldest(self, wait: float) -> None:
+        future, size = self._pending.popleft()
+        self._pending_bytes -= size
+        try:
+            future.get(timeout=wait)
+        except KafkaError:
+            self._failed += 1
+
+    def _raise_failures(self) -> None:
+        failed, self._failed = self._failed, 0
+        if failed:
+            raise RetryableError(f"Kafka did not confirm {failed} events; sending them again is safe")
+
+
+def _connect(bootstrap: str, topic: str, embedded: bool, timeout: float) -> Any:
+    # at debug level the library logs keys and values
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    producer = None
+    try:
+        producer = KafkaProducer(bootstrap_servers=bootstrap, **_configuration(embedded, timeout))
+        # with a stated protocol version the constructor does not connect
+        producer.partitions_for(topic)
+    except (KafkaError, ValueError, OSError) as error:
+        if producer is not None:
+            _disconnect(producer)
+        raise BrokerUnavailable(
+            f"Kafka at {bootstrap} cannot be reached or has no topic {topic} ({type(error).__name__}): "
+            "check the address, and that the broker runs"
+        ) from None
+    return producer
+
+
+def _configuration(embedded: bool, timeout: float) -> dict[str, Any]:
+    milliseconds = int(timeout * 1000)
+    shared: dict[str, Any] = {
+        "acks": "all",
+        "compression_type": "gzip",
+        "linger_ms": _LINGER_MILLISECONDS,
+        "max_request_size": MAX_BYTES + 65_536,
+        "max_block_ms": milliseconds,
+        "bootstrap_timeout_ms": milliseconds,
+        "request_timeout_ms": milliseconds // 2,
+        "delivery_timeout_ms": milliseconds - milliseconds // 10,
+        # a topic made by accident would have another partition count and split a facility's story
+        "allow_auto_create_topics": embedded,
+    }
+    if embedded:
+        # librdkafka's cluster knows nothing newer; one request in flight keeps the order that idempotence would keep
+        return shared | {
+            "api_version": (2, 0),
+            "enable_idempotence": False,
+            "max_in_flight_requests_per_connection": 1,
+        }
+    return shared | {"enable_idempotence": True}
+
+
+def _disconnect(producer: Any) -> None:
+    try:
+        producer.close(timeout=_CLOSE_SECONDS)
+    except KafkaError:
+        logging.getLogger(__name__).warning("the connection to Kafka was dropped before it was closed")

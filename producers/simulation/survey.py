@@ -1,0 +1,133 @@
+"""One round at one facility: who answers what and when, and the truth over those who do not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any, Final
+
+from producers.keystore import RoundKeys
+from producers.pseudonym import event_id, respondent_token
+from producers.simulation.answers import TRANSIENT, answer_all, leave_out
+from producers.simulation.log import Truth
+from producers.simulation.population import Facility, Person, Unit
+from producers.simulation.settings import ROUND_DAYS, Wave
+from schemas.instruments.scoring import Form
+
+SOURCE: Final = "simulator"
+# answers come at the start and after the reminders on days 4 and 8
+_DAY_WEIGHTS: Final = (18, 14, 8, 5, 14, 7, 4, 3, 12, 6, 3, 2, 2, 2)
+_STOPS_AFTER_FIRST_FORM: Final = 0.07
+_SKIPS_SOME: Final = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Fielding:
+    """One round at one facility. Every form has one scale."""
+
+    facility: Facility
+    wave: Wave
+    keys: RoundKeys
+    forms: tuple[Form, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A submission's fields and when it arrives, in days from the start of the round."""
+
+    time: float
+    fields: dict[str, Any]
+
+
+class _Tally:
+    """Sums over the staff of one unit on one form."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.answered = self.at_risk = self.total = 0
+        self.latent = 0.0
+
+    def add(self, latent: float, answers: dict[str, int]) -> None:
+        score = self.form.scales[0].score(answers)
+        if score is not None:
+            self.latent += latent
+            self.total += score.value
+            self.at_risk += bool(score.at_risk)
+
+    def truth(self, fielding: Fielding, unit: Unit) -> Truth:
+        scale, headcount = self.form.scales[0], len(unit.people)
+        return Truth(
+            round=fielding.wave.id,
+            facility=fielding.facility.id,
+            unit=unit.id,
+            form=self.form.id,
+            scale=scale.id,
+            headcount=headcount,
+            answered=self.answered,
+            latent_mean=round(self.latent / headcount, 6),
+            mean=round(float(scale.published(self.total, headcount)), 6),
+            at_risk_share=round(self.at_risk / headcount, 6),
+        )
+
+
+def survey(random: Random, fielding: Fielding) -> tuple[list[Sent], list[Truth]]:
+    """Everything that is answered in the round, unit by unit, and the truth of every unit and form."""
+    sent: list[Sent] = []
+    truth: list[Truth] = []
+    for unit in fielding.facility.units:
+        tallies = [_Tally(form) for form in fielding.forms]
+        for person in unit.people:
+            sent += _ask(random, fielding, unit, person, tallies)
+        truth += [tally.truth(fielding, unit) for tally in tallies]
+    return sent, truth
+
+
+def _ask(random: Random, fielding: Fielding, unit: Unit, person: Person, tallies: Sequence[_Tally]) -> Iterator[Sent]:
+    latent = unit.levels[fielding.wave.index] + person.burnout + random.gauss(0, TRANSIENT)
+    wanted = _forms_answered(random, person, len(tallies))
+    time = random.choices(range(ROUND_DAYS), _DAY_WEIGHTS)[0] + random.random() if wanted else 0.0
+    for position, tally in enumerate(tallies):
+        answers = answer_all(random, tally.form.id, tally.form.scales[0], latent)
+        tally.add(latent, answers)
+        if position < wanted:
+            tally.answered += 1
+            fields = _fields(fielding, unit, person, tally.form, _as_given(random, tally.form, answers))
+            yield dated(fielding, time, fields)
+
+
+def _forms_answered(random: Random, person: Person, forms: int) -> int:
+    if random.random() >= person.inclination:
+        return 0
+    return 1 if random.random() < _STOPS_AFTER_FIRST_FORM else forms
+
+
+def _as_given(random: Random, form: Form, answers: dict[str, int]) -> dict[str, int]:
+    spare = min(2, len(answers) - form.scales[0].min_answered)
+    if spare and random.random() < _SKIPS_SOME:
+        return leave_out(random, answers, random.randint(1, spare))
+    return answers
+
+
+def _fields(fielding: Fielding, unit: Unit, person: Person, form: Form, answers: dict[str, int]) -> dict[str, Any]:
+    response = f"{fielding.wave.id}/{person.identifier}"
+    return {
+        "type": "submission",
+        "schema_version": 1,
+        "facility": fielding.facility.id,
+        "event_id": event_id(fielding.keys, SOURCE, fielding.wave.id, response, form.id, 0),
+        "round": fielding.wave.id,
+        "form": form.id,
+        "form_version": form.version,
+        "node": unit.id,
+        "respondent": respondent_token(fielding.keys, form.id, person.identifier),
+        "revision": 0,
+        "answers": answers,
+        "source": SOURCE,
+        "key_id": fielding.keys.key_id,
+    }
+
+
+def dated(fielding: Fielding, time: float, fields: dict[str, Any]) -> Sent:
+    """A submission that is given at this time; its date is all that is kept of it."""
+    day = fielding.wave.first + timedelta(days=min(int(time), ROUND_DAYS - 1))
+    return Sent(time, fields | {"submitted_on": day.isoformat()})

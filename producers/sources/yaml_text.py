@@ -1,0 +1,43 @@
+"""YAML as people write it by hand: text stays text, and a setting given twice is an error."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schemas.errors import InputRefused
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads whole numbers and null as such and all else as text: YAML would turn NO into false and 012 into 10."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        repeated = next((key for key in counts if counts[key] > 1), None)
+        if repeated is not None:
+            raise yaml.MarkedYAMLError(problem=f"{repeated} is given twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)$"), ["~", "n", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"(?:0|-?[1-9][0-9]{0,17})$"), [*"-0123456789"])
+
+
+def parse_yaml(path: Path) -> Any:
+    """The content of a YAML file; InputRefused names the line that cannot be read."""
+    try:
+        return yaml.load(path.read_text("utf-8-sig"), _Loader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise InputRefused(f"{path}: cannot be read ({error.strerror}): correct the path") from None
+    except UnicodeDecodeError:
+        raise InputRefused(f"{path}: is not UTF-8 text: save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = error.problem or error.context
+        raise InputRefused(f"{path}: line {line}: {problem}: check colons, quotes and indentation") from None
+    # what PyYAML lets through for control characters, wrong tags and endless nesting
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        raise InputRefused(f"{path}: is not YAML: check it for control characters, tags and deep nesting") from None

@@ -1,0 +1,68 @@
+"""The rows an open event becomes: the same for ClickHouse, for files and for comparisons."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from schemas.canonical import sha256_hex
+from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, ROUNDS, Table
+from schemas.codec import as_dict
+from schemas.errors import DataError, Reason
+from schemas.events import BELOW_K, CohortSealed, Indicator, NodeState, RoundSealed
+
+Row = dict[str, Any]
+_NOT_STORED: Final = frozenset({"event_id", "type", "schema_version"})
+
+
+def rows(event: BaseModel) -> list[tuple[Table, Row]]:
+    """The event's rows with their hash; DataError if it is of a kind that no table may hold."""
+    return [(table, {**row, "row_hash": sha256_hex(row)}) for table, row in _rows(event)]
+
+
+def plain(event: BaseModel) -> Row:
+    """An event as one row: its fields but for the envelope."""
+    return {name: value for name, value in as_dict(event).items() if name not in _NOT_STORED}
+
+
+def _rows(event: BaseModel) -> Iterator[tuple[Table, Row]]:
+    if isinstance(event, CohortSealed):
+        yield COHORTS, plain(event)
+    elif isinstance(event, Indicator):
+        yield INDICATORS, plain(event)
+    elif isinstance(event, RoundSealed):
+        for form in event.forms:
+            yield ROUNDS, _round(event, form)
+            for node in event.nodes:
+                yield NODES, _node(event, form, node)
+    else:
+        raise DataError(Reason.UNSUPPORTED)
+
+
+def _round(event: RoundSealed, form: str) -> Row:
+    return {
+        "facility": event.facility,
+        "round": event.round,
+        "form": form,
+        "first_answer_date": event.first_answer_date.isoformat(),
+        "last_answer_date": event.last_answer_date.isoformat(),
+        "policy_hash": event.policy_hash,
+        "k": event.policy.k,
+        "coalition": event.policy.coalition,
+        "outside": event.policy.outside,
+        "identity": event.policy.identity,
+    }
+
+
+def _node(event: RoundSealed, form: str, node: NodeState) -> Row:
+    return {
+        "facility": event.facility,
+        "node": node.node,
+        "path": list(node.path),
+        "round": event.round,
+        "form": form,
+        "name": node.name,
+        "kind": node.kind,
+        "state": node.states[form],
+        "headcount": None if node.headcount == BELOW_K else node.headcount,
+    }

@@ -1,0 +1,99 @@
+"""The published tables as data. A test compares them with what the migrations create.
+
+No column tells an instant, an event id, a token or a count of outcomes. `row_hash` is part of every sorting key:
+repeats of a row collapse, versions of it never do.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A ReplacingMergeTree, read with FINAL. `columns` maps names to ClickHouse types, in order."""
+
+    name: str
+    columns: dict[str, str]
+    sorting_key: tuple[str, ...]
+
+
+_PLACE: Final = {"facility": "LowCardinality(String)", "node": "String", "path": "Array(String)"}
+_WHEN: Final = {"round": "LowCardinality(String)", "form": "LowCardinality(String)"}
+_HASH: Final = {"row_hash": "String"}
+
+COHORTS: Final = Table(
+    "cohorts",
+    {
+        "cohort_id": "String",
+        **_PLACE,
+        **_WHEN,
+        "scale": "LowCardinality(String)",
+        "n": "UInt32",
+        "score_low": "Int64",
+        "score_high": "Int64",
+        "at_risk_low": "Nullable(UInt32)",
+        "at_risk_high": "Nullable(UInt32)",
+        "policy_hash": "String",
+        **_HASH,
+    },
+    ("facility", "round", "form", "scale", "cohort_id", "row_hash"),
+)
+
+INDICATORS: Final = Table(
+    "indicators",
+    {
+        **_PLACE,
+        **_WHEN,
+        "scale": "LowCardinality(String)",
+        "window": "UInt8",
+        "rounds_published": "UInt8",
+        "rounds_fielded": "UInt8",
+        "state": "LowCardinality(String)",
+        "responses": "Nullable(UInt32)",
+        "mean": "Nullable(Float64)",
+        "mean_low": "Nullable(Float64)",
+        "mean_high": "Nullable(Float64)",
+        "at_risk_share": "Nullable(Float64)",
+        "at_risk_share_low": "Nullable(Float64)",
+        "at_risk_share_high": "Nullable(Float64)",
+        "coverage": "Nullable(Float64)",
+        "change": "Nullable(Float64)",
+        "change_low": "Nullable(Float64)",
+        "change_high": "Nullable(Float64)",
+        **_HASH,
+    },
+    ("facility", "form", "scale", "node", "round", "window", "row_hash"),
+)
+
+ROUNDS: Final = Table(
+    "rounds",
+    {
+        "facility": "LowCardinality(String)",
+        **_WHEN,
+        "first_answer_date": "Date",
+        "last_answer_date": "Date",
+        "policy_hash": "String",
+        "k": "UInt32",
+        "coalition": "UInt32",
+        "outside": "UInt32",
+        "identity": "LowCardinality(String)",
+        **_HASH,
+    },
+    ("facility", "round", "form", "row_hash"),
+)
+
+NODES: Final = Table(
+    "nodes",
+    {
+        **_PLACE,
+        **_WHEN,
+        "name": "String",
+        "kind": "LowCardinality(String)",
+        "state": "LowCardinality(String)",
+        "headcount": "Nullable(UInt32)",
+        **_HASH,
+    },
+    ("facility", "round", "form", "node", "row_hash"),
+)
+
+TABLES: Final = (COHORTS, INDICATORS, ROUNDS, NODES)

@@ -1,0 +1,129 @@
+"""Admission: what an open round holds, and what each delivery came to when it closes.
+
+Precedence of outcomes, so that arrival order before the close is irrelevant: invalid; then, among deliveries with one
+event id, all but one are duplicate; then incomplete, withdrawn, superseded, admitted. Late is decided by the log:
+after the close marker.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from schemas.errors import DataError, Reason
+from schemas.events import Outcomes, RoundOpened, Submission, SubmissionWithdrawn
+from schemas.instruments.scoring import Form, Score
+from schemas.organisation import Organisation
+from stream_processors.steps.seal import Member
+
+Held = tuple[tuple[Score, ...], int, bytes, str]
+"""(scores, or () if incomplete; revision; token; leaf). Of two with one event id the greater tuple is kept."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """The conservation counters of one form. Each outcome has its own; none is derived from another."""
+
+    received: int = 0
+    admitted: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    withdrawn: int = 0
+    incomplete: int = 0
+    invalid: int = 0
+    published: int = 0
+    withheld: int = 0
+
+    def outcomes(self) -> Outcomes:
+        """The counts as an event field."""
+        return Outcomes(**asdict(self))
+
+
+@dataclass(slots=True)
+class HeldForm:
+    """What one form of an open round holds in memory: under 600 bytes a submission."""
+
+    form: Form
+    held: dict[bytes, Held] = field(default_factory=dict)
+    withdrawn: set[bytes] = field(default_factory=set)
+    counts: Counts = field(default_factory=Counts)
+    results: dict[tuple[Score, ...], tuple[Score, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A round between its markers: its terms as logged, and the submissions held per form."""
+
+    terms: RoundOpened
+    organisation: Organisation
+    opened_at: int
+    leaves: Mapping[str, str]
+    forms: Mapping[str, HeldForm]
+
+
+def admit(opened: OpenRound, submission: Submission) -> Reason | None:
+    """Take one delivery into an open round. Returns why it is refused or incomplete; None if it is held whole."""
+    held = opened.forms.get(submission.form)
+    if held is None:
+        return Reason.UNKNOWN_FORM
+    held.counts.received += 1
+    try:
+        _check(opened, held.form, submission)
+        scores = held.form.score(submission.answers)
+    except DataError as error:
+        held.counts.invalid += 1
+        return error.reason
+    _hold(held, submission, opened.leaves[submission.node], scores)
+    return None if scores else Reason.INCOMPLETE_ANSWERS
+
+
+def withdraw(opened: OpenRound, withdrawal: SubmissionWithdrawn) -> None:
+    """Remove every revision of a token and form, for good; DataError if the round does not field the form."""
+    held = opened.forms.get(withdrawal.form)
+    if held is None:
+        raise DataError(Reason.UNKNOWN_FORM)
+    held.withdrawn.add(bytes.fromhex(withdrawal.respondent))
+
+
+def resolve(held: HeldForm) -> dict[str, list[Member]]:
+    """At the close: count what every held delivery came to, and return the admitted members by leaf."""
+    counts, best = held.counts, dict[bytes, bytes]()
+    for event_id, (scores, revision, token, _) in held.held.items():
+        if not scores:
+            counts.incomplete += 1
+        elif token in held.withdrawn:
+            counts.withdrawn += 1
+        elif (rival := best.get(token)) is None:
+            best[token] = event_id
+        else:
+            counts.superseded += 1
+            if (held.held[rival][1], rival) < (revision, event_id):
+                best[token] = event_id
+    members: dict[str, list[Member]] = {}
+    for token, event_id in best.items():
+        counts.admitted += 1
+        scores, _, _, leaf = held.held[event_id]
+        members.setdefault(leaf, []).append((token, scores))
+    return members
+
+
+def _check(opened: OpenRound, form: Form, submission: Submission) -> None:
+    terms = opened.terms
+    if submission.form_version != form.version:
+        raise DataError(Reason.WRONG_FORM_VERSION)
+    if submission.key_id != terms.key_id:
+        raise DataError(Reason.WRONG_KEY)
+    if submission.node not in opened.leaves:
+        raise DataError(Reason.UNKNOWN_UNIT)
+    if not terms.first_answer_date <= submission.submitted_on <= terms.last_answer_date:
+        raise DataError(Reason.OUTSIDE_DATES)
+
+
+def _hold(held: HeldForm, submission: Submission, leaf: str, scores: tuple[Score, ...] | None) -> None:
+    # few distinct results exist, so holding each once keeps a submission small
+    shared = held.results.setdefault(scores, scores) if scores else ()
+    event_id = bytes.fromhex(submission.event_id.replace("-", ""))
+    item: Held = (shared, submission.revision, bytes.fromhex(submission.respondent), leaf)
+    known = held.held.get(event_id)
+    if known is not None:
+        held.counts.duplicate += 1
+        item = max(known, item)
+    held.held[event_id] = item

@@ -1,0 +1,87 @@
+"""Round markers: which rounds may open, and what a close seals."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from schemas.errors import DataError, Reason
+from schemas.events import RoundOpened
+from schemas.instruments.scoring import Catalogue, Form
+from schemas.organisation import Organisation
+from stream_processors.steps.admit import HeldForm, OpenRound
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRound:
+    """A round that is sealed for ever: its terms, and the offset of the marker that closed it."""
+
+    terms: RoundOpened
+    closed_at: int
+
+
+@dataclass(slots=True)
+class Facility:
+    """What the log has said of one facility so far."""
+
+    organisation: Organisation | None = None
+    rounds: dict[str, OpenRound | SealedRound] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides beside the log itself; passed in, the same live and in replay.
+
+    `verify(facility, value, signature)` says whether a control event is genuine. `minimum_k` is the deployment's own
+    floor for k. `audit_key` keys the manifests' tags.
+    """
+
+    catalogue: Catalogue
+    verify: Callable[[str, bytes, bytes | None], bool]
+    audit_key: bytes = field(repr=False)
+    code_hash: str
+    minimum_k: int = 5
+
+
+def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules) -> OpenRound:
+    """Open a round under its terms; DataError if they break a rule, and then it is not opened."""
+    if facility.organisation is None:
+        raise DataError(Reason.NO_ORGANISATION)
+    if event.round in facility.rounds:
+        raise DataError(Reason.ROUND_OPENED_TWICE)
+    if event.last_answer_date < event.first_answer_date:
+        raise DataError(Reason.BAD_DATE)
+    if event.policy.k < rules.minimum_k:
+        raise DataError(Reason.POLICY_UNDER_MINIMUM)
+    forms = _forms(event, rules.catalogue)
+    _check_leaves(event, facility.organisation)
+    _check_overlap(event, (known.terms for known in facility.rounds.values()))
+    held = {form.id: HeldForm(form) for form in forms}
+    return OpenRound(event, facility.organisation, offset, {leaf: leaf for leaf in event.leaves}, held)
+
+
+def _forms(event: RoundOpened, catalogue: Catalogue) -> list[Form]:
+    forms = []
+    for name in event.forms:
+        if name not in catalogue:
+            raise DataError(Reason.UNKNOWN_FORM)
+        if catalogue[name].sensitive:
+            raise DataError(Reason.SENSITIVE_FORM)
+        forms.append(catalogue[name])
+    if len({form.instrument for form in forms}) != len(forms):
+        raise DataError(Reason.REPEATED_INSTRUMENT)
+    return forms
+
+
+def _check_leaves(event: RoundOpened, organisation: Organisation) -> None:
+    if len(set(event.leaves)) != len(event.leaves):
+        raise DataError(Reason.UNKNOWN_UNIT)
+    for leaf in event.leaves:
+        if leaf not in organisation.nodes or not organisation.is_leaf(leaf):
+            raise DataError(Reason.UNKNOWN_UNIT)
+
+
+def _check_overlap(event: RoundOpened, others: Iterable[RoundOpened]) -> None:
+    """The same answers sealed twice, n and n + 1, would give the last one away."""
+    for other in others:
+        apart = event.last_answer_date < other.first_answer_date or other.last_answer_date < event.first_answer_date
+        if not apart and set(event.forms) & set(other.forms) and set(event.leaves) & set(other.leaves):
+            raise DataError(Reason.ROUND_OVERLAPS)

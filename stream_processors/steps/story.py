@@ -1,0 +1,233 @@
+"""A partition's story: each record of the submissions log advances it and may emit.
+
+`advance` is the whole anonymiser. It runs the same in the worker, in a dry run on a file and in a replay.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from schemas.canonical import derived_id
+from schemas.codec import decode, encode
+from schemas.errors import DataError, Reason
+from schemas.events import (
+    AnyEvent,
+    DeadLetter,
+    Echo,
+    OrganisationUpdated,
+    RoundClosed,
+    RoundOpened,
+    RoundSealed,
+    Submission,
+    SubmissionWithdrawn,
+)
+from schemas.organisation import organisation
+from schemas.topics import Topic
+from stream_processors.steps.admit import OpenRound, admit, withdraw
+from stream_processors.steps.closing import close_round, longest_seal
+from stream_processors.steps.rounds import Facility, Rules, SealedRound, open_round
+
+
+class Record(NamedTuple):
+    """One record of the submissions log, as a shell hands it over."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    signature: bytes | None
+
+
+class Output(NamedTuple):
+    """An event to write, and where."""
+
+    topic: Topic
+    event: AnyEvent
+
+
+Stage = tuple[Output, ...]
+"""Outputs that must all be acknowledged before the next stage is written."""
+
+NOTHING: Final[tuple[Stage, ...]] = ()
+
+
+@dataclass(slots=True)
+class Story:
+    """State of one partition: rebuilt from the log, never stored anywhere else.
+
+    `sealed_ahead` (offset of a round's opening to that of its close) and `echoed_until` are what a restart knows of the
+    part of the log it reads again.
+    """
+
+    facilities: dict[str, Facility] = field(default_factory=dict)
+    sealed_ahead: dict[int, int] = field(default_factory=dict)
+    echoed_until: int = -1
+
+    def low_water(self, following: int) -> int:
+        """The offset a restart must read from, if everything before `following` has been handled."""
+        opened = [
+            known.opened_at
+            for facility in self.facilities.values()
+            for known in facility.rounds.values()
+            if isinstance(known, OpenRound)
+        ]
+        return min(opened, default=following)
+
+
+class _Refused(Exception):
+    """A record that comes to nothing but a dead letter, with what it can be attributed to."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        event: AnyEvent | None = None,
+        round_: str | None = None,
+        form: str | None = None,
+        outcome: Literal["invalid", "late", "incomplete"] = "invalid",
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.event, self.round, self.form, self.outcome = reason, event, round_, form, outcome
+
+
+def advance(story: Story, record: Record, rules: Rules) -> Iterable[Stage]:
+    """Take the next record of a partition into its story; returns what to write, stage by stage."""
+    try:
+        return _act(story, record, _genuine(record, rules), rules)
+    except _Refused as refused:
+        return ((Output(Topic.DEADLETTERS, _dead_letter(record, refused)),),)
+
+
+def _genuine(record: Record, rules: Rules) -> AnyEvent:
+    try:
+        event = decode(record.value)
+    except DataError as error:
+        raise _Refused(error.reason) from None
+    if isinstance(event, DeadLetter):
+        raise _Refused(Reason.UNSUPPORTED)
+    if record.key != event.facility.encode():
+        raise _Refused(Reason.KEY_MISMATCH, event)
+    if not isinstance(event, Submission) and not rules.verify(event.facility, record.value or b"", record.signature):
+        raise _Refused(Reason.BAD_SIGNATURE, event)
+    return event
+
+
+def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Iterable[Stage]:
+    try:
+        match event:
+            case Submission():
+                return _submission(story, record, event)
+            case RoundClosed():
+                return _round_closed(story, record, event, rules)
+            case RoundOpened():
+                return _round_opened(story, record, event, rules)
+            case OrganisationUpdated():
+                return _organisation_updated(story, record, event)
+            case SubmissionWithdrawn():
+                return _withdrawn(story, record, event)
+            case _:
+                raise DataError(Reason.UNSUPPORTED)
+    except DataError as error:
+        raise _Refused(error.reason, event) from None
+
+
+def _facility_of(story: Story, event: Submission | SubmissionWithdrawn | RoundClosed | RoundOpened) -> Facility:
+    facility = story.facilities.get(event.facility)
+    if facility is None:
+        raise DataError(Reason.NO_ORGANISATION)
+    return facility
+
+
+def _round_of(story: Story, event: Submission | SubmissionWithdrawn | RoundClosed) -> OpenRound | SealedRound:
+    facility = _facility_of(story, event)
+    found = facility.rounds.get(event.round)
+    if found is None:
+        raise DataError(Reason.UNKNOWN_ROUND)
+    return found
+
+
+def _submission(story: Story, record: Record, event: Submission) -> Iterable[Stage]:
+    found = _round_of(story, event)
+    if isinstance(found, SealedRound):
+        return _after_close(found, record, event)
+    reason = admit(found, event)
+    if reason is None:
+        return NOTHING
+    form = event.form if event.form in found.forms else None
+    outcome: Literal["invalid", "incomplete"] = "incomplete" if reason is Reason.INCOMPLETE_ANSWERS else "invalid"
+    raise _Refused(reason, event, event.round, form, outcome)
+
+
+def _after_close(found: SealedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Iterable[Stage]:
+    if record.offset < found.closed_at:
+        return NOTHING  # read again after a restart; it was counted when the round was sealed
+    form = event.form if event.form in found.terms.forms else None
+    outcome: Literal["late", "invalid"] = "late" if isinstance(event, Submission) else "invalid"
+    raise _Refused(Reason.AFTER_CLOSE, event, event.round, form, outcome)
+
+
+def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Iterable[Stage]:
+    found = _round_of(story, event)
+    if isinstance(found, SealedRound):
+        return _after_close(found, record, event)
+    withdraw(found, event)
+    return NOTHING
+
+
+def _organisation_updated(story: Story, record: Record, event: OrganisationUpdated) -> Iterable[Stage]:
+    checked, echo = organisation(event), _echo(story, record, event)
+    story.facilities.setdefault(event.facility, Facility()).organisation = checked
+    return echo
+
+
+def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules) -> Iterable[Stage]:
+    facility = _facility_of(story, event)
+    closed_at = story.sealed_ahead.pop(record.offset, None)
+    if closed_at is not None:
+        facility.rounds[event.round] = SealedRound(event, closed_at)
+        return NOTHING
+    opened, echo = open_round(facility, event, record.offset, rules), _echo(story, record, event)
+    _echo(story, record, longest_seal(opened))
+    facility.rounds[event.round] = opened
+    return echo
+
+
+def _round_closed(story: Story, record: Record, event: RoundClosed, rules: Rules) -> Iterable[Stage]:
+    found = _round_of(story, event)
+    if isinstance(found, SealedRound):
+        if record.offset <= found.closed_at:
+            return NOTHING
+        raise _Refused(Reason.ROUND_CLOSED_TWICE, event, event.round)
+    closing = close_round(found, record.offset, rules)
+    story.facilities[event.facility].rounds[event.round] = SealedRound(found.terms, record.offset)
+    return (
+        tuple(Output(Topic.MANIFESTS, manifest) for manifest in closing.manifests),
+        tuple(Output(Topic.COHORTS, row) for row in closing.cohorts),
+        (Output(Topic.COHORTS, closing.sealed),),
+        *_echo(story, record, closing.sealed),
+    )
+
+
+def _echo(story: Story, record: Record, event: OrganisationUpdated | RoundOpened | RoundSealed) -> tuple[Stage, ...]:
+    """What a restart reads. DataError if it would be too large: what cannot be echoed is not acted on."""
+    if record.offset <= story.echoed_until:
+        return NOTHING
+    echo_id = derived_id("echo", event.facility, record.partition, record.offset)
+    echo = Echo(facility=event.facility, event_id=echo_id, offset=record.offset, event=event)
+    encode(echo)
+    return ((Output(Topic.ROUNDS, echo),),)
+
+
+def _dead_letter(record: Record, refused: _Refused) -> DeadLetter:
+    event = refused.event
+    return DeadLetter(
+        event_id=derived_id("deadletter", Topic.SUBMISSIONS, record.partition, record.offset),
+        outcome=refused.outcome,
+        reason=refused.reason,
+        topic=Topic.SUBMISSIONS,
+        partition=record.partition,
+        offset=record.offset,
+        facility=None if event is None or isinstance(event, DeadLetter) else event.facility,
+        round=refused.round,
+        form=refused.form,
+        source=event.source if isinstance(event, Submission) else None,
+    )

@@ -1,0 +1,125 @@
+"""The writer: poll, insert, commit. Rows are on disk before the offset moves, and repeats collapse by their hash.
+
+It assigns itself every partition: a second writer would do the same work twice, harmlessly, so there is no group to
+rejoin after a crash.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from deploy.embedded import kafka_python_options
+from deploy.settings import Settings
+from schemas.clickhouse.rows import Row, rows
+from schemas.clickhouse.tables import TABLES
+from schemas.codec import decode, encode
+from schemas.errors import BrokerUnavailable, DataError
+from schemas.events import DeadLetter
+from schemas.topics import Topic
+from stream_processors.database import Database
+from stream_processors.runner import check_start, unreadable
+
+GROUP: Final = "wardpulse-writer"
+POLL_MILLISECONDS: Final = 500
+POLL_RECORDS: Final = 10_000
+CHECK_EVERY_POLLS: Final = 60
+
+
+class Consumed(Protocol):
+    """What the writer needs of a Kafka record."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+
+
+def batch(records: Sequence[Consumed]) -> tuple[dict[str, list[Row]], list[DeadLetter]]:
+    """The rows of a poll by table name, and a dead letter for each record that no worker of ours wrote."""
+    found: dict[str, list[Row]] = {table.name: [] for table in TABLES}
+    letters = []
+    for record in records:
+        try:
+            for table, row in rows(decode(record.value)):
+                found[table.name].append(row)
+        except DataError as error:
+            letters.append(unreadable(record.topic, record.partition, record.offset, error))
+    return found, letters
+
+
+class Writer:
+    """Moves the open topics into ClickHouse. `inserted` is called between an insert and its commit."""
+
+    def __init__(self, settings: Settings, database: Database, inserted: Callable[[], None] = lambda: None) -> None:
+        self._database, self._inserted = database, inserted
+        self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
+        common = {"bootstrap_servers": settings.bootstrap, **kafka_python_options(settings.embedded)}
+        with _Broker():
+            self._consumer = KafkaConsumer(
+                **common,
+                group_id=settings.topic_prefix + GROUP,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                max_poll_records=POLL_RECORDS,
+            )
+            self._producer = KafkaProducer(**common, acks="all", enable_idempotence=not settings.embedded)
+            self._assign([settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)])
+
+    def _assign(self, topics: Sequence[str]) -> None:
+        numbers = {topic: self._consumer.partitions_for_topic(topic) or set() for topic in topics}
+        missing = [topic for topic, found in numbers.items() if not found]
+        if missing:
+            raise BrokerUnavailable(f"topic {missing[0]} does not exist; create the topics first")
+        partitions = [TopicPartition(topic, number) for topic, found in numbers.items() for number in sorted(found)]
+        self._consumer.assign(partitions)
+        starts, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
+        for partition in partitions:
+            needed = self._consumer.committed(partition) or 0
+            check_start(partition.topic, partition.partition, needed, starts[partition], ends[partition])
+            self._consumer.seek(partition, needed)
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Write until told to stop. Raises BrokerUnavailable or SinkUnavailable with nothing committed."""
+        quiet = 0
+        while not stopping():
+            with _Broker():
+                polled = self._consumer.poll(timeout_ms=POLL_MILLISECONDS)
+                quiet = 0 if polled else quiet + 1
+                if quiet >= CHECK_EVERY_POLLS:
+                    # a consumer without a broker polls nothing for ever; asking for offsets tells
+                    self._consumer.end_offsets(self._consumer.assignment())
+                    quiet = 0
+            if polled:
+                self._write(polled)
+
+    def _write(self, polled: Mapping[TopicPartition, Sequence[Consumed]]) -> None:
+        found, letters = batch([record for records in polled.values() for record in records])
+        for table in TABLES:
+            if found[table.name]:
+                self._database.insert(table, found[table.name])
+        self._inserted()
+        with _Broker():
+            for letter in letters:
+                self._producer.send(self._dead_letters, encode(letter), partition=letter.partition).get(timeout=30)
+            self._consumer.commit(
+                {at: OffsetAndMetadata(records[-1].offset + 1, "", -1) for at, records in polled.items()}
+            )
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+        self._producer.close()
+
+
+class _Broker:
+    """Turns kafka-python's errors into ours, without their text."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, KafkaError):
+            raise BrokerUnavailable(f"Kafka: {type(error).__name__}; check the bootstrap address") from None

@@ -1,0 +1,301 @@
+"""A second, independent implementation of the sealing rules, written from the design document alone.
+
+It reads a log as a list of JSON objects and says which cohort rows every closed round must give and how the
+deliveries of every form must be counted. Slow and obvious on purpose: definitions, enumeration and fractions. It
+imports nothing of the product. It takes every event to be well-formed and every organisation record to be a tree.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+Event = dict[str, Any]
+Row = dict[str, Any]
+Scored = tuple[int, bool]
+
+DEFAULTS = {"k": 10, "coalition": 1, "outside": 3, "k_sensitive": 30, "headcount_slack": 0.1, "identity": "person"}
+FLOORS = {"k": 5, "coalition": 0, "outside": 2, "k_sensitive": 20, "headcount_slack": 0}
+FOLDER = Path(__file__).parent.parent / "schemas" / "instruments"
+INSTRUMENTS: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.yaml")]
+INSTRUMENT_OF = {form: instrument for instrument in INSTRUMENTS for form in instrument["forms"]}
+
+
+class Scale(NamedTuple):
+    """A scale as a form asks it; the rest is read from the instrument."""
+
+    form: str
+    name: str
+
+    @property
+    def answers(self) -> range:
+        """The answers a person may give to one item."""
+        bounds = INSTRUMENT_OF[self.form]["answers"]
+        return range(bounds["min"], bounds["max"] + 1)
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The scale's entry in the instrument."""
+        return dict(INSTRUMENT_OF[self.form]["scales"][self.name])
+
+
+def scales_of(form: str) -> list[Scale]:
+    """The scales of a form, in the order the instrument lists them."""
+    return [Scale(form, name) for name in INSTRUMENT_OF[form]["forms"][form]]
+
+
+def score(scale: Scale, answers: dict[str, int]) -> Scored | None:
+    """The score on the grid of complete answers and whether the person is at risk; None with too few answers."""
+    rules, low, high = scale.rules, min(scale.answers), max(scale.answers)
+    given = {item: answers[str(item)] for item in rules["items"] if str(item) in answers}
+    if len(given) < rules["min_answered"]:
+        return None
+    points = [low + high - answer if item in rules.get("reverse", []) else answer for item, answer in given.items()]
+    mean = Fraction(sum(points), len(points))
+    exact = mean * len(rules["items"])
+    published = 100 * (mean - low) / (high - low) if rules["published_as"] == "percent" else exact
+    worse = 1 if rules["direction"] == "higher_is_worse" else -1
+    at_risk = "cut" in rules and worse * published >= worse * rules["cut"]["value"]
+    return math.floor(exact + Fraction(1, 2)), at_risk
+
+
+@cache
+def possible_scores(scale: Scale) -> tuple[tuple[int, int], tuple[int, int]]:
+    """([l1, u1], [l0, u0]): the scores possible at risk and not at risk, from every pattern of answers and gaps."""
+    items = [str(item) for item in scale.rules["items"]]
+    seen: dict[bool, set[int]] = {True: set(), False: set()}
+    for pattern in product([None, *scale.answers], repeat=len(items)):
+        scored = score(scale, {item: a for item, a in zip(items, pattern, strict=True) if a is not None})
+        if scored is not None:
+            seen[scored[1]].add(scored[0])
+    if "cut" not in scale.rules:
+        seen[True] = seen[False]
+    return (min(seen[True]), max(seen[True])), (min(seen[False]), max(seen[False]))
+
+
+@dataclass
+class Round:
+    """An accepted round: its opening marker, the organisation in force, and what came before its close."""
+
+    opened: Event
+    organisation: Event
+    submissions: list[Event] = field(default_factory=list)
+    withdrawals: set[tuple[str, str]] = field(default_factory=set)
+    closed: bool = False
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """The policy with its defaults filled in."""
+        policy = {**DEFAULTS, **self.opened["policy"]}
+        return {**policy, "headcount_slack": float(policy["headcount_slack"])}
+
+    @property
+    def dates(self) -> tuple[date, date]:
+        """First and last answer date."""
+        opened = self.opened
+        return date.fromisoformat(opened["first_answer_date"]), date.fromisoformat(opened["last_answer_date"])
+
+
+def refused(candidate: Round, others: list[Round]) -> bool:
+    """Whether a round may not be opened beside the rounds its facility has opened so far, closed ones included."""
+    opened, policy, (first, last) = candidate.opened, candidate.policy, candidate.dates
+    under_floor = any(policy[name] < floor for name, floor in FLOORS.items()) or policy["coalition"] > policy["k"] - 2
+    not_fielded = [form for form in opened["forms"] if INSTRUMENT_OF.get(form, {"sensitive": True}).get("sensitive")]
+    unknown_leaves = set(opened["leaves"]) - leaves_of(candidate.organisation)
+    instruments = [INSTRUMENT_OF[form]["id"] for form in opened["forms"] if form in INSTRUMENT_OF]
+    repeated = len(set(instruments)) != len(instruments)
+    if under_floor or not_fielded or unknown_leaves or repeated or first > last:
+        return True
+    for other in others:
+        same_day = first <= other.dates[1] and other.dates[0] <= last
+        apart = any(set(opened[name]).isdisjoint(other.opened[name]) for name in ("leaves", "forms"))
+        if opened["round"] == other.opened["round"] or (same_day and not apart):
+            return True
+    return False
+
+
+def valid(event: Event, current: Round) -> bool:
+    """Whether a submission that came while its round was open obeys the round's declaration."""
+    form, opened, (first, last) = event["form"], current.opened, current.dates
+    if form not in opened["forms"] or event["node"] not in opened["leaves"] or event["key_id"] != opened["key_id"]:
+        return False
+    asked = {str(item): scale.answers for scale in scales_of(form) for item in scale.rules["items"]}
+    return (
+        event["form_version"] == INSTRUMENT_OF[form]["version"]
+        and first <= date.fromisoformat(event["submitted_on"]) <= last
+        and all(item in asked and answer in asked[item] for item, answer in event["answers"].items())
+    )
+
+
+def closed_rounds(events: list[Event]) -> list[Round]:
+    """Read the log in order; the closed rounds with the valid submissions and withdrawals before their close."""
+    organisations: dict[str, Event] = {}
+    rounds: dict[tuple[str, str], Round] = {}
+    for event in events:
+        kind, facility = event["type"], event["facility"]
+        current = rounds.get((facility, event.get("round", "")))
+        if kind == "organisation.updated":
+            organisations[facility] = event
+        elif kind == "round.opened" and facility in organisations:
+            candidate = Round(event, organisations[facility])
+            if not refused(candidate, [r for (owner, _), r in rounds.items() if owner == facility]):
+                rounds[facility, event["round"]] = candidate
+        elif current is None or current.closed:
+            continue
+        elif kind == "round.closed":
+            current.closed = True
+        elif kind == "submission.withdrawn":
+            current.withdrawals.add((event["form"], event["respondent"]))
+        elif kind == "submission" and valid(event, current):
+            current.submissions.append(event)
+    return [current for current in rounds.values() if current.closed]
+
+
+def scores_of(event: Event) -> list[Scored] | None:
+    """Score and risk per scale of the form; None unless every scale can be scored."""
+    scored = [score(scale, event["answers"]) for scale in scales_of(event["form"])]
+    return None if None in scored else [one for one in scored if one is not None]
+
+
+def judge(current: Round, form: str) -> tuple[list[Event], dict[str, int]]:
+    """The admitted submissions of one form, and how many deliveries met which fate."""
+    by_id: dict[str, list[Event]] = {}
+    for event in current.submissions:
+        if event["form"] == form:
+            by_id.setdefault(event["event_id"], []).append(event)
+
+    def order(event: Event) -> tuple[list[Scored], int, str, str]:
+        return scores_of(event) or [], event["revision"], event["respondent"], event["node"]
+
+    distinct = [max(copies, key=order) for copies in by_id.values()]
+    complete = [event for event in distinct if scores_of(event) is not None]
+    standing = [event for event in complete if (form, event["respondent"]) not in current.withdrawals]
+    in_order = sorted(standing, key=lambda event: (event["revision"], event["event_id"]))
+    latest = {event["respondent"]: event["event_id"] for event in in_order}
+    admitted = [event for event in standing if latest[event["respondent"]] == event["event_id"]]
+    return admitted, {
+        "admitted": len(admitted),
+        "duplicate": sum(len(copies) - 1 for copies in by_id.values()),
+        "superseded": len(standing) - len(admitted),
+        "withdrawn": len(complete) - len(standing),
+        "incomplete": len(distinct) - len(complete),
+    }
+
+
+def leaves_of(organisation: Event) -> set[str]:
+    """The ids of the nodes of the last level."""
+    return {node["id"] for node in organisation["nodes"] if node["kind"] == organisation["levels"][-1]}
+
+
+def children_of(organisation: Event, node: str) -> list[str]:
+    """The ids of a node's children, in id order."""
+    return sorted(other["id"] for other in organisation["nodes"] if other["parent"] == node)
+
+
+def headcount_of(organisation: Event, node: str) -> int:
+    """The recorded headcount, or the sum of the children's."""
+    (recorded,) = (other.get("headcount") for other in organisation["nodes"] if other["id"] == node)
+    if recorded is not None:
+        return int(recorded)
+    return sum(headcount_of(organisation, child) for child in children_of(organisation, node))
+
+
+def seal(current: Round, admitted: list[Event]) -> list[tuple[list[str], list[Event]]]:
+    """The disjoint cohorts of one form of a round: each node's path from the facility down, and the members."""
+    organisation, policy = current.organisation, current.policy
+    cohorts: list[tuple[list[str], list[Event]]] = []
+
+    def tokens(node: str) -> set[str]:
+        here = {event["respondent"] for event in admitted if event["node"] == node}
+        return here.union(*(tokens(child) for child in children_of(organisation, node)))
+
+    def visit(node: str, path: list[str]) -> list[Event]:
+        path = [*path, node]
+        headcount = headcount_of(organisation, node)
+        limit = max(Fraction(headcount + 2), headcount * (1 + Fraction(str(policy["headcount_slack"]))))
+        if len(tokens(node)) > limit:
+            return []
+        pool = [event for event in admitted if event["node"] == node]
+        for child in children_of(organisation, node):
+            pool += visit(child, path)
+        enough = len(pool) >= policy["k"] + policy["coalition"]
+        share = max(Counter(event["node"] for event in pool).values(), default=0)
+        if enough and (node in leaves_of(organisation) or len(pool) - share >= policy["outside"]):
+            cohorts.append((path, pool))
+            return []
+        return pool
+
+    visit(next(node["id"] for node in organisation["nodes"] if node["parent"] is None), [])
+    return cohorts
+
+
+def clamp(value: int, low: int, high: int) -> int:
+    """The value nearest to `value` in [low, high]."""
+    return max(low, min(value, high))
+
+
+def code(scale: Scale, people: list[Scored], e: int) -> Row:
+    """The figures published for a cohort on one scale."""
+    n, total, at_risk = len(people), sum(points for points, _ in people), sum(risk for _, risk in people)
+    (l1, u1), (l0, u0) = possible_scores(scale)
+    spare = e * max(u1 - l1, u0 - l0)
+    a = clamp(at_risk, e, n - e)
+    low, high = a * l1 + (n - a) * l0 + spare, a * u1 + (n - a) * u0 - spare
+    risk_low, risk_high = 0 if a == e else a, n if a == n - e else a
+    counts = range(risk_low, risk_high + 1)
+    coded, tells_nothing = clamp(total, low, high), low >= high
+    smallest, largest = min(c * l1 + (n - c) * l0 for c in counts), max(c * u1 + (n - c) * u0 for c in counts)
+    return {
+        "n": n,
+        "score_low": smallest if tells_nothing or coded == low else coded,
+        "score_high": largest if tells_nothing or coded == high else coded,
+        "at_risk_low": risk_low if "cut" in scale.rules else None,
+        "at_risk_high": risk_high if "cut" in scale.rules else None,
+    }
+
+
+def sha256(value: Any) -> str:
+    """SHA-256 over canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rows_of(current: Round, form: str) -> list[Row]:
+    """The rows of one form of a closed round."""
+    facility, name, policy_hash = current.opened["facility"], current.opened["round"], sha256(current.policy)
+    rows = []
+    for path, members in seal(current, judge(current, form)[0]):
+        cohort_id = sha256([facility, name, form, path, policy_hash])[:32]
+        place: Row = {"cohort_id": cohort_id, "facility": facility, "node": path[-1], "path": path}
+        for index, scale in enumerate(scales_of(form)):
+            people = [(scores_of(event) or [])[index] for event in members]
+            asked = {"round": name, "form": form, "scale": scale.name, "policy_hash": policy_hash}
+            rows.append({**place, **asked, **code(scale, people, current.policy["coalition"] + 1)})
+    return rows
+
+
+def expected_rows(events: list[Event]) -> list[Row]:
+    """Every cohort row that the closed rounds of a log must give, one per cohort and scale, in a stable order."""
+    rows = [row for r in closed_rounds(events) for form in r.opened["forms"] for row in rows_of(r, form)]
+    return sorted(rows, key=lambda row: (row["facility"], row["round"], row["form"], row["path"], row["scale"]))
+
+
+def expected_outcomes(events: list[Event]) -> dict[tuple[str, str, str], dict[str, int]]:
+    """Per facility, closed round and form: the deliveries before the close by outcome, valid ones only."""
+    outcomes: dict[tuple[str, str, str], dict[str, int]] = {}
+    for current in closed_rounds(events):
+        for form in current.opened["forms"]:
+            admitted, counts = judge(current, form)
+            published = sum(len(members) for _, members in seal(current, admitted))
+            counts.update(withheld=len(admitted) - published, published=published)
+            outcomes[current.opened["facility"], current.opened["round"], form] = counts
+    return outcomes

@@ -1,0 +1,110 @@
+"""What goes over the wire, without a broker: key, bytes, headers, signature, and the settings of each mode."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from producers.client import Message, Sendable, _configuration, message, raw_message
+from schemas.codec import MAX_BYTES, decode
+from schemas.errors import DataError, Reason, SettingsError
+from schemas.events import Node, OrganisationUpdated, RoundClosed, Submission, SubmissionWithdrawn
+
+EVENT_ID = "00000000-0000-8000-8000-000000000000"
+SUBMISSION = Submission(
+    facility="north",
+    event_id=EVENT_ID,
+    round="2026-W02",
+    form="sib5",
+    form_version=1,
+    node="icu",
+    respondent="ab" * 32,
+    revision=0,
+    answers={"1": 3},
+    submitted_on=date(2026, 1, 7),
+    source="sdk",
+    key_id="0123456789abcdef",
+)
+CLOSED = RoundClosed(facility="north", event_id=EVENT_ID, round="2026-W02")
+WITHDRAWN = SubmissionWithdrawn(
+    facility="north", event_id=EVENT_ID, round="2026-W02", form="sib5", respondent="ab" * 32
+)
+
+
+def sign(facility: str, value: bytes) -> bytes:
+    return f"{facility}:{len(value)}".encode()
+
+
+def test_a_submission_is_keyed_by_facility_and_described_in_headers() -> None:
+    record = message(SUBMISSION, None)
+    assert record.key == b"north"
+    assert decode(record.value) == SUBMISSION
+    assert record.headers == (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", b"submission"),
+        ("ce_source", b"wardpulse/north"),
+        ("ce_id", EVENT_ID.encode()),
+        ("content-type", b"application/json"),
+    )
+
+
+@pytest.mark.parametrize("event", [CLOSED, WITHDRAWN])
+def test_a_control_event_carries_the_signature_of_its_bytes(event: Sendable) -> None:
+    record = message(event, sign)
+    assert dict(record.headers)["signature"] == sign("north", record.value)
+    assert dict(record.headers)["ce_type"] == event.type.encode()
+
+
+def test_a_control_event_that_cannot_be_signed_is_refused() -> None:
+    with pytest.raises(SettingsError, match="keystore"):
+        message(CLOSED, None)
+
+
+@pytest.mark.parametrize("event", [SUBMISSION, CLOSED, WITHDRAWN])
+def test_no_header_tells_a_time_a_token_or_an_answer(event: Sendable) -> None:
+    headers = dict(message(event, sign).headers)
+    assert not any("time" in name for name in headers)
+    assert not any(b"2026-01-07" in value or b"abab" in value for value in headers.values())
+
+
+def test_a_message_never_prints_its_content() -> None:
+    assert "ab" * 32 not in repr(message(SUBMISSION, None))
+    assert "answers" not in repr(message(SUBMISSION, None))
+
+
+def test_an_event_over_the_limit_is_refused_before_it_is_sent() -> None:
+    nodes = [Node(id="north", parent=None, kind="facility", name="North")]
+    nodes += [Node(id=f"unit-{n}", parent="north", kind="unit", name="x" * 120, headcount=4) for n in range(7000)]
+    large = OrganisationUpdated(
+        facility="north",
+        event_id=EVENT_ID,
+        levels=("facility", "unit"),
+        nodes=tuple(nodes),
+        effective_from=date(2026, 1, 5),
+    )
+    with pytest.raises(DataError) as refused:
+        message(large, sign)
+    assert refused.value.reason == Reason.TOO_LARGE
+
+
+def test_raw_bytes_keep_what_they_are() -> None:
+    assert raw_message("north", b"{", None) == Message(b"north", b"{", (("content-type", b"application/json"),))
+    assert raw_message(None, b"{", b"s").headers[-1] == ("signature", b"s")
+    assert raw_message(None, b"{", b"s").key is None
+
+
+def test_a_real_broker_confirms_on_every_replica_and_once() -> None:
+    settings: dict[str, Any] = _configuration(embedded=False, timeout=30)
+    assert settings["acks"] == "all"
+    assert settings["enable_idempotence"] is True
+    assert settings["allow_auto_create_topics"] is False
+    assert settings["max_request_size"] > MAX_BYTES
+    assert "api_version" not in settings
+
+
+def test_the_embedded_broker_keeps_order_with_one_request_in_flight() -> None:
+    settings = _configuration(embedded=True, timeout=30)
+    assert settings["acks"] == "all"
+    assert settings["api_version"] == (2, 0)
+    assert settings["enable_idempotence"] is False
+    assert settings["max_in_flight_requests_per_connection"] == 1

@@ -1,0 +1,510 @@
+"""Exports as survey systems and spreadsheets write them, and what becomes of damaged ones."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy.resources import catalogue
+from producers.keystore import RoundKeys
+from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.mapping import Mapping, load_mapping
+from schemas.errors import InputRefused
+from tests.limesurvey import BROKEN, LIMESURVEY_FILE, LIMESURVEY_MAPPING, limesurvey_export
+
+CATALOGUE = catalogue()
+KEYS = RoundKeys.derive(b"t" * 32, b"c" * 32)
+CANARY = "canary-7f3a"
+SIMPLE = {
+    "facility": "st-anna",
+    "source": "csv",
+    "survey": "s",
+    "round": "r1",
+    "columns": {"response": "id", "person": "who", "unit": "unit", "submitted": "when"},
+    "timezone": "Europe/Berlin",
+    "forms": {"sib5": {"version": 1, "items": {"1": "q"}}},
+}
+HEADER = "id,who,unit,when,q\n"
+
+
+def mapping_of(**changes: object) -> Mapping:
+    return Mapping.model_validate({**SIMPLE, **changes})
+
+
+def outcomes(export: bytes | str, mapping: Mapping | None = None) -> list[Draft | Refused]:
+    data = export.encode() if isinstance(export, str) else export
+    return list(read(data, mapping or mapping_of(), CATALOGUE))
+
+
+def drafts(export: bytes | str, mapping: Mapping | None = None) -> list[Draft]:
+    found = outcomes(export, mapping)
+    assert all(isinstance(outcome, Draft) for outcome in found), found
+    return [outcome for outcome in found if isinstance(outcome, Draft)]
+
+
+def refused(export: bytes | str, mapping: Mapping | None = None) -> list[tuple[int, str, str | None]]:
+    found = outcomes(export, mapping)
+    return [(outcome.line, outcome.reason, outcome.column) for outcome in found if isinstance(outcome, Refused)]
+
+
+# LimeSurvey
+
+
+def limesurvey(*rows: list[str]) -> bytes:
+    header = ["id", "submitdate", "lastpage", "startlanguage", "seed", "token", "Q0", "Q2"]
+    header += [f"Q1[SQ00{number}]" for number in range(1, 8)]
+    lines = [";".join(f'"{cell}"' for cell in row) for row in [header, *rows]]
+    return ("\ufeff" + "\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def sheet(submitted: str, comment: str = "", answer: str = "A3") -> list[str]:
+    return ["1", submitted, "2", "de", "9", "tok", "U17", comment, *[answer] * 7]
+
+
+def test_limesurvey_rows_are_read_with_line_breaks_in_cells_and_a_blank_last_line() -> None:
+    export = limesurvey(
+        sheet("2026-10-06 07:00:00", "first\nsecond; \nthird"),
+        sheet("2026-10-07 07:00:00", 'a ""word""'),
+    )
+    first, second = drafts(export, load_mapping(LIMESURVEY_FILE))
+    assert (first.line, second.line) == (2, 5)
+    assert (first.node, first.form, first.form_version) == ("icu-1", "cbi.work", 1)
+    assert first.answers == {str(item): 2 for item in range(7, 14)}
+    assert first.submitted_on == date(2026, 10, 6)
+
+
+def test_a_limesurvey_row_without_submitdate_is_refused_as_not_submitted() -> None:
+    assert refused(limesurvey(sheet("")), load_mapping(LIMESURVEY_FILE)) == [(2, "not_submitted", "submitdate")]
+
+
+def test_the_date_of_anonymised_limesurvey_surveys_is_not_taken_for_one() -> None:
+    export = limesurvey(sheet("1980-01-01 00:00:00"))
+    mapping = load_mapping(LIMESURVEY_FILE)
+    (only,) = outcomes(export, mapping)
+    assert isinstance(only, Refused)
+    assert "submitted_on" in only.hint
+    fixed = mapping.model_copy(
+        update={
+            "submitted_on": date(2026, 10, 12),
+            "columns": mapping.columns.model_copy(update={"submitted": None}),
+        }
+    )
+    assert drafts(export, fixed)[0].submitted_on == date(2026, 10, 12)
+
+
+def test_the_made_up_limesurvey_export_is_the_same_each_time_and_accounted_for() -> None:
+    export = limesurvey_export()
+    assert export == limesurvey_export()
+    assert export != limesurvey_export(seed=2)
+    found = outcomes(export, load_mapping(LIMESURVEY_FILE))
+    assert len(found) == 2000
+    good = [outcome for outcome in found if isinstance(outcome, Draft)]
+    reasons = Counter(outcome.reason for outcome in found if isinstance(outcome, Refused))
+    assert set(reasons) == {"not_submitted", *(reason for _, _, reason in BROKEN)}
+    assert len({draft.person for draft in good}) > 1700
+    assert len({draft.node for draft in good}) == 40
+    assert len(good) - len({draft.response for draft in good}) > 30
+
+
+def test_nobody_fills_more_seats_than_a_made_up_unit_has() -> None:
+    mapping = load_mapping(LIMESURVEY_FILE)
+    assert mapping.organisation is not None
+    headcounts = {node.id: node.headcount for node in mapping.organisation.nodes}
+    people = {
+        (draft.node, draft.person)
+        for draft in read(limesurvey_export(), mapping, CATALOGUE)
+        if isinstance(draft, Draft)
+    }
+    for unit, count in Counter(unit for unit, _ in people).items():
+        assert count < (headcounts[unit] or 0)
+
+
+# Qualtrics
+
+
+QUALTRICS = mapping_of(
+    source="qualtrics",
+    columns={"response": "ResponseId", "person": "ExternalReference", "unit": "Ward", "submitted": "RecordedDate"},
+    accept=[{"column": "Status", "values": ["0"]}, {"column": "Finished", "values": ["1", "True"]}],
+    header={"skip_after": 2},
+    units={"Intensive care": "icu-1"},
+    forms={"sib5": {"version": 1, "items": {"1": "Q1"}}},
+)
+QUALTRICS_HEADER = (
+    "RecordedDate,Status,Finished,ResponseId,ExternalReference,Ward,Q1,Q1 - Topics\n"
+    'Recorded Date,Response Type,Finished,Response ID,External Data Reference,"Your\nward",How?,Q1 - Topics\n'
+    '"{""ImportId"":""recordedDate""}","{""ImportId"":""status""}",x,x,x,x,"{""ImportId"":""QID1""}",\n'
+)
+
+
+def test_qualtrics_rows_start_after_three_header_rows() -> None:
+    rows = "2026-10-06 23:30:00,0,1,R_1,p1,Intensive care,3,\n2026-10-06 09:00:00,0,True,R_2,p2,Intensive  care ,4,\n"
+    first, second = drafts(QUALTRICS_HEADER + rows, QUALTRICS)
+    assert (first.line, first.answers, second.line, second.answers) == (5, {"1": 3}, 6, {"1": 4})
+    assert first.submitted_on == date(2026, 10, 6)
+
+
+def test_qualtrics_previews_and_unfinished_answers_are_not_accepted() -> None:
+    rows = "2026-10-06 09:00:00,1,1,R_1,p1,Intensive care,3,\n2026-10-06 09:00:00,0,0,R_2,p2,Intensive care,3,\n"
+    assert refused(QUALTRICS_HEADER + rows, QUALTRICS) == [
+        (5, "not_accepted", "Status"),
+        (6, "not_accepted", "Finished"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["", ","])
+def test_an_empty_trailing_column_may_be_in_the_header_or_in_the_rows_only(end: str) -> None:
+    assert drafts("id,who,unit,when,q,\n1,a,u,2026-10-06,3" + end + "\n")
+    assert drafts("id,who,unit,when,q\n1,a,u,2026-10-06,3" + end + "\n")
+
+
+# REDCap
+
+
+def test_redcap_checkboxes_unfinished_stamps_and_decimal_commas_are_read() -> None:
+    mapping = mapping_of(
+        source="redcap",
+        columns={
+            "response": "record_id",
+            "person": "staff_no",
+            "unit": "redcap_data_access_group",
+            "submitted": "b_timestamp",
+        },
+        forms={
+            "sib5": {"version": 1, "items": {"1": "burnt___1"}},
+            "phq_2": {"version": 1, "items": {"1": "p1", "2": "p2"}},
+        },
+    )
+    export = (
+        "record_id,redcap_data_access_group,staff_no,b_timestamp,consent___1,burnt___1,p1,p2\n"
+        '1,icu,7,2026-10-06 10:00:00,1,1,"3,0",2.0\n'
+        "2,icu,8,[not completed],1,1,1,1\n"
+        '3,icu,9,2026-10-06 10:00:00,0,1,"2,5",1\n'
+        "4,icu,10,2026-10-06 10:00:00,0,,0,\n"
+    )
+    found = outcomes(export, mapping)
+    assert [(draft.line, draft.form, draft.answers) for draft in found if isinstance(draft, Draft)] == [
+        (2, "sib5", {"1": 1}),
+        (2, "phq_2", {"1": 3, "2": 2}),
+        (4, "sib5", {"1": 1}),
+        (5, "phq_2", {"1": 0}),
+    ]
+    assert refused(export, mapping) == [
+        (3, "not_submitted", "b_timestamp"),
+        (4, "bad_answer", "p1"),
+        (5, "no_answers", None),
+    ]
+
+
+# Microsoft Forms and Excel
+
+
+FORMS = mapping_of(
+    source="forms",
+    columns={"response": "ID", "person": "Email", "unit": "Für welche Station?", "submitted": "Completion time"},
+    date_format="%m/%d/%y %H:%M:%S",
+    units={"Kinder – Station": "paediatrics"},
+    forms={
+        "sib5": {
+            "version": 1,
+            "items": {"1": "Wie “müde” sind Sie?"},
+            "values": {"nie": 1, "täglich": 5, "weiß nicht": None},
+        }
+    },
+)
+FORMS_TEXT = (
+    "ID;Start time;Completion time;Email;Name;Für welche\nStation?;Wie “müde” sind Sie?\r\n"
+    "1;10/6/26 8:00:01;10/6/26 8:03:10;a@x.org;;Kinder – Station;täglich\r\n"
+).replace("Für welche\nStation?", '"Für welche\nStation?"')
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_a_spreadsheet_is_read_in_any_of_its_encodings_and_delimiters(encoding: str, delimiter: str) -> None:
+    (draft,) = drafts(FORMS_TEXT.replace(";", delimiter).encode(encoding), FORMS)
+    assert (draft.line, draft.node, draft.answers) == (3, "paediatrics", {"1": 5})
+    assert draft.submitted_on == date(2026, 10, 6)
+
+
+def test_an_answer_recoded_to_null_counts_as_not_answered() -> None:
+    assert refused(FORMS_TEXT.replace("täglich", "weiß nicht"), FORMS) == [(3, "no_answers", None)]
+
+
+def test_a_sheet_of_somebody_unknown_is_refused() -> None:
+    assert refused(FORMS_TEXT.replace("a@x.org", "anonymous"), FORMS) == [(3, "missing_person", "Email")]
+
+
+def test_one_damaged_spot_does_not_turn_every_accent_of_a_utf_8_file_into_others() -> None:
+    data = (
+        FORMS_TEXT.encode()
+        + "2;;10/6/26 8:03:10;b@x.org;".encode()
+        + b"\xff"
+        + ";Kinder – Station;täglich\r\n".encode()
+    )
+    assert [draft.node for draft in drafts(data, FORMS)] == ["paediatrics", "paediatrics"]
+
+
+def test_a_damaged_identifier_is_refused_because_it_would_be_another_person() -> None:
+    data = FORMS_TEXT.encode().replace(b"a@x", b"a\xff@x")
+    assert refused(data, FORMS) == [(3, "damaged_text", "Email")]
+    assert refused(HEADER + "1,a\0b,u,2026-10-06,3\n") == [(2, "damaged_text", "who")]
+
+
+def test_old_macintosh_line_ends_are_line_ends() -> None:
+    assert [
+        draft.line for draft in drafts((HEADER + "1,a,u,2026-10-06,3\n2,b,u,2026-10-06,4\n").replace("\n", "\r"))
+    ] == [2, 3]
+
+
+# single rows
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "column"),
+    [
+        (",a,u,2026-10-06,3", "missing_response", "id"),
+        ("1, ,u,2026-10-06,3", "missing_person", "who"),
+        ("1,a,,2026-10-06,3", "unknown_unit", "unit"),
+        ("1,a,Intensive care,2026-10-06,3", "unknown_unit", "unit"),
+        ("1,a,u,,3", "not_submitted", "when"),
+        ("1,a,u,06.10.2026,3", "bad_date", "when"),
+        ("1,a,u,2026-13-06,3", "bad_date", "when"),
+        ("1,a,u,9999-12-31T23:59:59-23:00,3", "bad_date", "when"),
+        ("1,a,u,2026-10-06,", "no_answers", None),
+        ("1,a,u,2026-10-06,often", "bad_answer", "q"),
+        ("1,a,u,2026-10-06,3.5", "bad_answer", "q"),
+        ("1,a,u,2026-10-06,٣", "bad_answer", "q"),
+        ("1,a,u,2026-10-06,6", "answer_out_of_range", "q"),
+        ("1,a,u,2026-10-06", "too_few_cells", None),
+        ("1,a,u,2026-10-06,3,x", "too_many_cells", None),
+        ('1,a,u,"2026-10-06"x,3', "unreadable_row", None),
+        ('1,a,u,"2026-10-06,3', "unreadable_row", None),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_refused_with_line_reason_and_column(
+    row: str, reason: str, column: str | None
+) -> None:
+    assert refused(HEADER + row) == [(2, reason, column)]
+
+
+def test_a_row_with_a_bad_answer_to_one_form_still_gives_the_other() -> None:
+    forms = {"sib5": {"version": 1, "items": {"1": "q"}}, "phq_2": {"version": 1, "items": {"1": "p1", "2": "p2"}}}
+    found = outcomes("id,who,unit,when,q,p1,p2\n1,a,u,2026-10-06,3,9,1\n", mapping_of(forms=forms))
+    assert [type(outcome) for outcome in found] == [Draft, Refused]
+
+
+def test_blank_answers_are_absent_and_the_anonymiser_decides_about_the_rest() -> None:
+    forms = {"phq_2": {"version": 1, "items": {"1": "p1", "2": "p2"}}}
+    (draft,) = drafts("id,who,unit,when,p1,p2\n1,a,u,2026-10-06, ,1\n", mapping_of(forms=forms))
+    assert draft.answers == {"2": 1}
+
+
+@pytest.mark.parametrize(
+    ("stamp", "day"),
+    [
+        ("2026-10-06", 6),
+        ("2026-10-06 23:59", 6),
+        ("2026-10-06T22:30:00Z", 7),
+        ("2026-10-07T01:00:00+10:00", 6),
+    ],
+)
+def test_days_are_those_of_the_facility(stamp: str, day: int) -> None:
+    assert drafts(HEADER + f"1,a,u,{stamp},3\n")[0].submitted_on == date(2026, 10, day)
+
+
+def test_revisions_are_whole_numbers_and_may_be_missing() -> None:
+    mapping = mapping_of(columns={**SIMPLE["columns"], "revision": "rev"})  # type: ignore[dict-item]
+    export = "id,who,unit,when,q,rev\n1,a,u,2026-10-06,3,\n1,a,u,2026-10-06,4,2\n1,a,u,2026-10-06,4,-1\n1,a,u,2026-10-06,4,x\n"
+    assert [outcome.revision for outcome in outcomes(export, mapping) if isinstance(outcome, Draft)] == [0, 2]
+    assert refused(export, mapping) == [(4, "bad_revision", "rev"), (5, "bad_revision", "rev")]
+
+
+def test_units_are_checked_against_the_mapping_where_it_lists_them() -> None:
+    mapping = mapping_of(units={"Ward A": "ward-a"})
+    rows = "1,a,Ward A,2026-10-06,3\n2,b,ward-a,2026-10-06,3\n3,c,ward-b,2026-10-06,3\n"
+    assert refused(HEADER + rows, mapping) == [(4, "unknown_unit", "unit")]
+
+
+def test_a_lost_quote_costs_its_own_row_and_not_the_next_persons() -> None:
+    rows = '"1","a","u","2026-10-06","3"\n"2","b","u,"2026-10-06","3"\n"3","c","u","2026-10-06","3"\n'
+    found = outcomes(HEADER + rows)
+    assert [(outcome.line, type(outcome)) for outcome in found] == [(2, Draft), (3, Refused), (4, Draft)]
+
+
+def test_a_file_cut_off_inside_a_quote_says_which_lines_were_lost() -> None:
+    found = outcomes(HEADER + '1,a,u,2026-10-06,"3\n2,b,u,2026-10-06,3\n3,c,u')
+    (only,) = [outcome for outcome in found if isinstance(outcome, Refused)]
+    assert (only.line, only.reason) == (2, "unreadable_row")
+    assert "lines 2 to 4" in only.hint
+
+
+def test_rows_of_nothing_but_blanks_are_no_rows() -> None:
+    assert len(drafts("\n" + HEADER + "\n,,,,\n1,a,u,2026-10-06,3\n , ,,,\n\n\n")) == 1
+
+
+# whole files
+
+
+@pytest.mark.parametrize(
+    ("export", "sentence"),
+    [
+        ("", "no readable header line"),
+        ("\n\n", "no readable header line"),
+        ('id,"who', "no readable header line"),
+        ("id,whom,unit,when,q\n", "no column who: the nearest are whom"),
+        ("1,a,u,2026-10-06,3\n", "no column id: none is like it; is the first line the header"),
+        ("id,who,unit,when,q,x,x\n", "columns 6 and 7 have one name"),
+        (HEADER.encode("utf-16-le"), "no column id"),
+    ],
+)
+def test_a_file_without_the_columns_is_refused_as_a_whole(export: bytes | str, sentence: str) -> None:
+    with pytest.raises(InputRefused, match=sentence):
+        outcomes(export)
+
+
+def test_a_file_is_refused_before_its_rows_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="cannot be read"):
+        read(tmp_path / "none.csv", mapping_of(), CATALOGUE)
+    with pytest.raises(InputRefused, match="does not fit the known forms"):
+        read(HEADER.encode(), mapping_of(), {})
+
+
+def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(HEADER + "1,a,u,2026-10-06,3\n")
+    assert [type(outcome) for outcome in read(path, mapping_of(), CATALOGUE)] == [Draft]
+
+
+def test_utf_16_without_a_mark_is_read_where_the_mapping_says_so() -> None:
+    export = (HEADER + "1,ä,u,2026-10-06,3\n").encode("utf-16-le")
+    assert len(drafts(export, mapping_of(header={"encoding": "utf-16-le"}))) == 1
+
+
+# identifiers
+
+
+def test_a_draft_does_not_show_who_answered_what() -> None:
+    (draft,) = drafts(HEADER + "response-secret,person-secret,u,2026-10-06,3\n")
+    assert "secret" not in repr(draft)
+    assert "answers" not in repr(draft)
+
+
+def test_a_submission_holds_no_identifier_and_is_the_same_each_time() -> None:
+    (draft,) = drafts(HEADER + "response-secret,person-secret,u,2026-10-06,3\n")
+    submission = to_submission(draft, mapping_of(), KEYS)
+    assert "secret" not in submission.model_dump_json()
+    assert submission == to_submission(draft, mapping_of(), KEYS)
+    assert (submission.node, submission.answers, submission.key_id) == ("u", {"1": 3}, KEYS.key_id)
+
+
+def test_one_person_has_one_token_and_each_response_its_own_id() -> None:
+    rows = "1,Ann,u,2026-10-06,3\n2, ann,u,2026-10-06,4\n"
+    first, second = (to_submission(draft, mapping_of(), KEYS) for draft in drafts(HEADER + rows))
+    assert first.respondent == second.respondent
+    assert first.event_id != second.event_id
+
+
+def test_without_persons_each_response_is_a_respondent() -> None:
+    mapping = mapping_of(identity="response", columns={"response": "id", "unit": "unit", "submitted": "when"})
+    rows = "1,Ann,u,2026-10-06,3\n2,Ann,u,2026-10-06,4\n"
+    first, second = (to_submission(draft, mapping, KEYS) for draft in drafts(HEADER + rows, mapping))
+    assert first.respondent != second.respondent
+
+
+def test_every_draft_of_the_made_up_export_becomes_a_submission() -> None:
+    mapping = load_mapping(LIMESURVEY_FILE)
+    found = [outcome for outcome in read(limesurvey_export(400), mapping, CATALOGUE) if isinstance(outcome, Draft)]
+    assert {to_submission(draft, mapping, KEYS).form for draft in found} == {"cbi.work"}
+
+
+# fuzz
+
+
+CELLS = st.one_of(
+    st.just(CANARY),
+    st.sampled_from(
+        ["", "3", "3,0", "A3", "U17", "2026-10-06 10:00:00", "[not completed]", "99999999999", "\0", "x\ny", '"', ";"]
+    ),
+    st.text(max_size=8).filter(lambda text: "\ud800" > text or text.isprintable()),
+)
+
+
+def accounted(export: bytes, mapping: Mapping) -> list[Draft | Refused]:
+    try:
+        found = list(read(export, mapping, CATALOGUE))
+    except InputRefused:
+        return []
+    for outcome in found:
+        if isinstance(outcome, Draft):
+            to_submission(outcome, mapping, KEYS)
+        else:
+            assert CANARY not in repr(outcome)
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=400))
+def test_no_bytes_raise_anything_but_a_refusal_of_the_file(data: bytes) -> None:
+    accounted(data, mapping_of())
+    accounted(HEADER.encode() + data, mapping_of())
+    accounted(HEADER.encode("utf-16") + data, mapping_of())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=16), max_size=6), st.sampled_from(";,\t|"), st.booleans())
+def test_every_written_row_comes_back_as_a_draft_or_a_refusal(
+    rows: list[list[str]], delimiter: str, quoted: bool
+) -> None:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL)
+    writer.writerow(["id", "who", "unit", "when", "q"])
+    starts = []
+    for row in rows:
+        starts.append(len(io.StringIO(file.getvalue(), newline="").readlines()) + 1)
+        writer.writerow(row)
+    lines = {start for start, row in zip(starts, rows, strict=True) if any(cell.strip() for cell in row)}
+    assert {outcome.line for outcome in accounted(file.getvalue().encode(), mapping_of())} == lines
+
+
+Mutation = Callable[[bytes, int, bytes], bytes]
+MUTATIONS: list[Mutation] = [
+    lambda data, at, piece: data[:at],
+    lambda data, at, piece: data[:at] + piece + data[at:],
+    lambda data, at, piece: data[:at] + piece + data[at + len(piece) :],
+    lambda data, at, piece: data[:at] + data[at + 40 :],
+]
+PIECES = [
+    b'"',
+    b";",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\xff",
+    b"\xe4",
+    b'""',
+    b"\r\n\r\n",
+    CANARY.encode(),
+    b'"' + CANARY.encode(),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(MUTATIONS), st.integers(0, 11_000), st.sampled_from(PIECES))
+def test_damage_to_an_export_loses_no_other_row_in_silence(mutate: Mutation, at: int, piece: bytes) -> None:
+    whole = limesurvey_export(100, seed=3)
+    at = max(at % len(whole), len(whole.splitlines()[0]) + 2)
+    found = accounted(mutate(whole, at, piece), load_mapping(LIMESURVEY_FILE))
+    before = whole[:at].count(b"\n")
+    assert set(range(2, before + 1)) <= {outcome.line for outcome in found}
+    assert sum(isinstance(outcome, Draft) for outcome in found if outcome.line <= before) > 0.7 * (before - 1) - 4
+
+
+def test_the_example_in_the_documentation_is_plain_yaml_too() -> None:
+    assert yaml.safe_load(LIMESURVEY_MAPPING)["facility"] == "st-anna"
