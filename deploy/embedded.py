@@ -1,12 +1,12 @@
 """The embedded broker: the Kafka cluster inside librdkafka, on a real socket, in memory, in a process of its own.
 
-It speaks an older protocol than Apache Kafka and keeps about 5 MB per partition; what clients must know of that is here.
+It speaks an older protocol than Apache Kafka and keeps about 5 MB per partition; what clients must know is here.
 """
 
 import json
-import subprocess  # noqa: S404 - starts this module in a process of its own
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -22,10 +22,10 @@ def kafka_python_options(embedded: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def embedded_broker() -> Iterator[str]:
-    """Run the broker for as long as the context lasts; yields its address."""
-    command = [sys.executable, "-m", "deploy.embedded"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+def embedded_broker(topics: Sequence[str]) -> Iterator[str]:
+    """Run the broker, with these topics, for as long as the context lasts; yields its address."""
+    command = [sys.executable, "-m", "deploy.embedded", *topics]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise BrokerUnavailable("the embedded broker did not start")
@@ -36,11 +36,13 @@ def embedded_broker() -> Iterator[str]:
 
 
 def main() -> None:
-    """Hold a broker until standard input closes, which it does when the parent goes away."""
-    from confluent_kafka import Producer  # noqa: PLC0415 - only the broker's own process hosts it
+    """Hold a broker with the topics given as arguments until standard input closes: when the parent goes away."""
+    from confluent_kafka import Producer
 
     holder = Producer({"bootstrap.servers": "embedded", "test.mock.num.brokers": 1, "log_level": 3})
     broker = next(iter(holder.list_topics(timeout=10).brokers.values()))
+    for topic in sys.argv[1:]:
+        holder.list_topics(topic, timeout=10)
     sys.stdout.write(json.dumps({"bootstrap": f"{broker.host}:{broker.port}"}) + "\n")
     sys.stdout.flush()
     sys.stdin.read()

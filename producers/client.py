@@ -27,8 +27,8 @@ from schemas.events import (
 from schemas.topics import Topic
 
 with warnings.catch_warnings():
-    # kafka-python 3.0 reads its protocol with a deprecated function; where warnings are errors it could not be imported
-    warnings.filterwarnings("ignore", "read_text is deprecated", DeprecationWarning)
+    # kafka-python 3.0 reads its protocol with deprecated functions; where warnings are errors it could not be imported
+    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
     from kafka import KafkaProducer
     from kafka.errors import KafkaError, MessageSizeTooLargeError
 

@@ -5,7 +5,7 @@ The only import of confluent_kafka beside the embedded broker; it is the fastest
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -22,6 +22,7 @@ class LogRecord(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    signature: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,16 @@ class KafkaLog:
         with _Session(self._bootstrap, "wardpulse-reader") as consumer:
             return sorted(consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic].partitions)
 
-    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[LogRecord]:
-        """Every record from `start` to the end at the time of the call; LogTruncated if `start` is gone."""
+    def read(self, topic: str, partition: int, start: int = 0, until: int | None = None) -> Iterator[LogRecord]:
+        """Records from `start` to before `until`, or to the end when called; LogTruncated if `start` is gone."""
         with _Session(self._bootstrap, "wardpulse-reader") as consumer:
             bounds = _bounds(consumer, topic, partition)
             if start < bounds.start:
                 raise LogTruncated(f"{topic} [{partition}] starts at {bounds.start}, but {start} is needed")
-            if start >= bounds.end:
-                return
-            consumer.assign([TopicPartition(topic, partition, start)])
-            yield from _until(consumer, bounds.end)
+            end = bounds.end if until is None else min(until, bounds.end)
+            if start < end:
+                consumer.assign([TopicPartition(topic, partition, start)])
+                yield from _until(consumer, end)
 
 
 class _Session:
@@ -88,6 +89,11 @@ class _Session:
             raise BrokerUnavailable(f"Kafka: {error.args[0].name()}; check the bootstrap address") from None
 
 
+def _record(message: Any) -> LogRecord:
+    signature = dict(message.headers() or ()).get("signature")
+    return LogRecord(message.partition(), message.offset(), message.key(), message.value(), signature)
+
+
 def _bounds(consumer: Consumer, topic: str, partition: int) -> Bounds:
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT)
     return Bounds(low, high)
@@ -100,9 +106,10 @@ def _until(consumer: Consumer, end: int) -> Iterator[LogRecord]:
             raise BrokerUnavailable("Kafka stopped answering while a log was read")
         for message in messages:
             error = message.error()
-            if error is None:
-                yield LogRecord(message.partition(), message.offset(), message.key(), message.value())
-            elif error.name() != "_PARTITION_EOF":
+            record = _record(message)
+            if error is None and record.offset < end:
+                yield record
+            elif error is not None and error.name() != "_PARTITION_EOF":
                 raise KafkaException(error)
-            if error is not None or message.offset() + 1 >= end:
+            if error is not None or record.offset + 1 >= end:
                 return

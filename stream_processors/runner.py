@@ -4,12 +4,14 @@ Nothing here knows Faust. Order of a close: manifests, cohorts, `round.sealed`, 
 the next is written, and all of them before the offset moves.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar
 
 from schemas.canonical import derived_id
 from schemas.codec import decode
 from schemas.errors import DataError, LogTruncated
-from schemas.events import AnyEvent, DeadLetter, Echo
+from schemas.events import DeadLetter, Echo
 from schemas.instruments.scoring import Catalogue
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
@@ -22,6 +24,126 @@ Write = Callable[[int, Stage], Awaitable[None]]
 """Write a stage to a partition; returns when all of it is acknowledged."""
 
 
+class Runner(ABC):
+    """Takes the records of the partitions it was given, each once and in order, whatever delivery does.
+
+    `past` is the topic a partition's state is rebuilt from.
+    """
+
+    past: ClassVar[Topic]
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._following: dict[int, int] = {}
+        self._tenures: dict[int, object] = {}
+
+    def following(self, partition: int) -> int | None:
+        """The next offset to handle; None for a partition that is not ours."""
+        return self._following.get(partition)
+
+    def release(self, partition: int) -> None:
+        """Forget a partition: whoever has it next rebuilds it from the log."""
+        self._following.pop(partition, None)
+        self._tenures.pop(partition, None)
+
+    async def handle(self, record: Record) -> None:
+        """Take one record; returns when everything it led to is acknowledged."""
+        if record.offset != self._following.get(record.partition):
+            return
+        tenure = self._tenures[record.partition]
+        for stage in self._stages(record):
+            await self._write(record.partition, stage)
+        # the partition may have been taken away and given back while this waited for Kafka
+        if self._tenures.get(record.partition) is tenure:
+            self._following[record.partition] = record.offset + 1
+
+    def skip_to(self, partition: int, offset: int) -> None:
+        """Pass over offsets that hold no records, such as transaction markers."""
+        self._following[partition] = max(self._following[partition], offset)
+
+    def _begin(self, partition: int, start: int) -> int:
+        self._following[partition], self._tenures[partition] = start, object()
+        return start
+
+    @abstractmethod
+    def take_over(self, partition: int, past: Iterable[LogRecord], committed: int | None) -> int:
+        """Rebuild a partition's state from all records of its past; returns the offset to read from."""
+
+    @abstractmethod
+    def _stages(self, record: Record) -> Iterable[Stage]: ...
+
+    @abstractmethod
+    def low_waters(self) -> dict[int, int]:
+        """Partition to the offset a restart must read from."""
+
+
+class Anonymiser(Runner):
+    """Runs the stories of the submissions log; their past is in the echoes."""
+
+    past = Topic.ROUNDS
+
+    def __init__(self, rules: Rules, write: Write) -> None:
+        super().__init__(write)
+        self._rules = rules
+        self._stories: dict[int, Story] = {}
+
+    def take_over(self, partition: int, past: Iterable[LogRecord], committed: int | None) -> int:
+        """Rebuild a partition's story; reading starts at the oldest round opened and not sealed."""
+        self._stories[partition], start = resume(_echoes(past), committed)
+        return self._begin(partition, start)
+
+    def release(self, partition: int) -> None:
+        """Forget a partition and what it held."""
+        super().release(partition)
+        self._stories.pop(partition, None)
+
+    def low_waters(self) -> dict[int, int]:
+        """The oldest open round's opening, or the next offset where none is open."""
+        return {partition: self._stories[partition].low_water(at) for partition, at in self._following.items()}
+
+    def _stages(self, record: Record) -> Iterable[Stage]:
+        return advance(self._stories[record.partition], record, self._rules)
+
+
+class Analyst(Runner):
+    """Folds the cohorts topic into rolling indicators; its past is that topic itself."""
+
+    past = Topic.COHORTS
+
+    def __init__(self, catalogue: Catalogue, write: Write) -> None:
+        super().__init__(write)
+        self._catalogue = catalogue
+        self._histories: dict[int, History] = {}
+
+    def take_over(self, partition: int, past: Iterable[LogRecord], committed: int | None) -> int:
+        """Rebuild a partition's history; indicators of the records before `committed` were emitted."""
+        self._histories[partition] = History()
+        for record in past:
+            if record.offset < (committed or 0):
+                self._outputs(Record(*record))
+        return self._begin(partition, committed or 0)
+
+    def release(self, partition: int) -> None:
+        """Forget a partition and its history."""
+        super().release(partition)
+        self._histories.pop(partition, None)
+
+    def low_waters(self) -> dict[int, int]:
+        """The next offset: everything before it is emitted."""
+        return dict(self._following)
+
+    def _stages(self, record: Record) -> Iterable[Stage]:
+        outputs = self._outputs(record)
+        return (outputs,) if outputs else ()
+
+    def _outputs(self, record: Record) -> Stage:
+        try:
+            events = fold(self._histories[record.partition], decode(record.value), self._catalogue)
+        except DataError as error:
+            return (Output(Topic.DEADLETTERS, unreadable(Topic.COHORTS, record.partition, record.offset, error)),)
+        return tuple(Output(Topic.INDICATORS, event) for event in events)
+
+
 def check_start(topic: str, partition: int, needed: int, start: int, end: int) -> None:
     """LogTruncated unless the log still holds the needed offset."""
     if not start <= needed <= end:
@@ -31,96 +153,10 @@ def check_start(topic: str, partition: int, needed: int, start: int, end: int) -
         )
 
 
-def read_echoes(records: Iterable[LogRecord]) -> list[Echo]:
-    """The echoes of a partition of the rounds topic. A record of another kind is a fault of access control: it stops."""
+def _echoes(records: Iterable[LogRecord]) -> list[Echo]:
+    """The echoes of a partition. DataError stops the worker: nobody else may write the rounds topic."""
     events = [decode(record.value) for record in records]
     return [event for event in events if isinstance(event, Echo)]
-
-
-class Anonymiser:
-    """Runs the stories of the partitions it was given."""
-
-    def __init__(self, rules: Rules, write: Write) -> None:
-        self._rules, self._write = rules, write
-        self._stories: dict[int, Story] = {}
-        self._following: dict[int, int] = {}
-
-    def take_over(self, partition: int, echoes: Sequence[Echo], committed: int | None) -> int:
-        """Rebuild a partition's story; returns the offset to read from."""
-        self._stories[partition], start = resume(echoes, committed)
-        self._following[partition] = start
-        return start
-
-    def release(self, partition: int) -> None:
-        """Forget a partition: whoever has it now rebuilds it from the log."""
-        self._stories.pop(partition, None)
-        self._following.pop(partition, None)
-
-    def following(self, partition: int) -> int | None:
-        """The next offset to handle; None for a partition that is not ours."""
-        return self._following.get(partition)
-
-    async def handle(self, record: Record) -> None:
-        """Take one record; returns when everything it led to is acknowledged."""
-        following = self._following.get(record.partition)
-        if following is None or record.offset < following:
-            return
-        for stage in advance(self._stories[record.partition], record, self._rules):
-            await self._write(record.partition, stage)
-        if record.partition in self._following:
-            self._following[record.partition] = record.offset + 1
-
-    def low_waters(self) -> dict[int, int]:
-        """Partition to the offset a restart must read from."""
-        return {partition: self._stories[partition].low_water(at) for partition, at in self._following.items()}
-
-
-class Analyst:
-    """Folds the cohorts topic into rolling indicators, from its first record on; emits what was not emitted yet."""
-
-    def __init__(self, catalogue: Catalogue, write: Write) -> None:
-        self._catalogue, self._write = catalogue, write
-        self._histories: dict[int, History] = {}
-        self._following: dict[int, int] = {}
-        self._emit_from: dict[int, int] = {}
-
-    def take_over(self, partition: int, committed: int | None) -> int:
-        """Start a partition's history anew; returns the offset to read from, which is always the first."""
-        self._histories[partition] = History()
-        self._following[partition] = 0
-        self._emit_from[partition] = committed or 0
-        return 0
-
-    def release(self, partition: int) -> None:
-        """Forget a partition."""
-        self._histories.pop(partition, None)
-        self._following.pop(partition, None)
-
-    def following(self, partition: int) -> int | None:
-        """The next offset to handle; None for a partition that is not ours."""
-        return self._following.get(partition)
-
-    async def handle(self, record: Record) -> None:
-        """Take one record of the cohorts topic; returns when its indicators are acknowledged."""
-        following = self._following.get(record.partition)
-        if following is None or record.offset < following:
-            return
-        outputs = self._outputs(record)
-        if outputs and record.offset >= self._emit_from[record.partition]:
-            await self._write(record.partition, outputs)
-        if record.partition in self._following:
-            self._following[record.partition] = record.offset + 1
-
-    def _outputs(self, record: Record) -> Stage:
-        try:
-            events: Sequence[AnyEvent] = fold(self._histories[record.partition], decode(record.value), self._catalogue)
-        except DataError as error:
-            return (Output(Topic.DEADLETTERS, unreadable(Topic.COHORTS, record.partition, record.offset, error)),)
-        return tuple(Output(Topic.INDICATORS, event) for event in events)
-
-    def low_waters(self) -> dict[int, int]:
-        """Partition to the offset up to which indicators have been emitted."""
-        return {partition: max(at, self._emit_from[partition]) for partition, at in self._following.items()}
 
 
 def unreadable(topic: str, partition: int, offset: int, error: DataError) -> DeadLetter:

@@ -18,7 +18,7 @@ from schemas.codec import encode
 from schemas.topics import PARTITIONS, Topic
 from stream_processors.exits import stop_process
 from stream_processors.kafka_log import KafkaLog
-from stream_processors.runner import Analyst, Anonymiser, check_start, read_echoes
+from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage
 
@@ -29,7 +29,7 @@ Observe = Callable[[Output], None]
 """Called after an output is acknowledged."""
 
 
-def build(settings: Settings, rules: Rules, observe: Observe = lambda output: None) -> faust.App:
+def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> faust.App:
     """Wire the worker. `settings` name the broker, `rules` decide."""
     app = _app(settings)
     log = KafkaLog(settings.bootstrap)
@@ -43,10 +43,11 @@ def build(settings: Settings, rules: Rules, observe: Observe = lambda output: No
         ]
         for output, confirmation in zip(stage, sent, strict=True):
             await asyncio.wait_for(confirmation, ACK_SECONDS)
-            observe(output)
+            if observe is not None:
+                observe(output)
 
     anonymiser, analyst = Anonymiser(rules, write), Analyst(rules.catalogue, write)
-    runners = {name[Topic.SUBMISSIONS]: anonymiser, name[Topic.COHORTS]: analyst}
+    runners: dict[str, Runner] = {name[Topic.SUBMISSIONS]: anonymiser, name[Topic.COHORTS]: analyst}
 
     @app.agent(app.topic(name[Topic.SUBMISSIONS], **raw), name="anonymise", concurrency=1)
     async def anonymise(stream: faust.StreamT[bytes]) -> None:
@@ -57,16 +58,20 @@ def build(settings: Settings, rules: Rules, observe: Observe = lambda output: No
         await _consume(stream, analyst, log)
 
     @app.on_partitions_revoked.connect
-    async def release(_: Any, revoked: Iterable[TP], **__: Any) -> None:
+    async def release(*_: Any, revoked: Iterable[TP] = (), **__: Any) -> None:
         for tp in revoked:
             runners[tp.topic].release(tp.partition)
 
-    @app.on_partitions_assigned.connect
-    async def take_over(_: Any, assigned: Iterable[TP], **__: Any) -> None:
+    @app.on_rebalance_complete.connect
+    async def take_over(*_: Any, **__: Any) -> None:
+        # Faust waits for this, then seeks to the committed offsets and lets records flow
         async with stop_process():
-            for tp in assigned:
-                needed = await asyncio.to_thread(_take_over, tp, anonymiser, analyst, log, name)
-                await app.consumer.seek(tp, needed)
+            new = [tp for tp in app.consumer.assignment() if runners[tp.topic].following(tp.partition) is None]
+            start = {
+                tp: await asyncio.to_thread(_take_over, tp, runners[tp.topic], log, settings.topic_prefix) for tp in new
+            }
+            if start:
+                await app.consumer._commit_offsets(start)
 
     @app.task
     async def commit() -> None:
@@ -83,32 +88,35 @@ def build(settings: Settings, rules: Rules, observe: Observe = lambda output: No
     return app
 
 
-async def _consume(stream: faust.StreamT[bytes], runner: Anonymiser | Analyst, log: KafkaLog) -> None:
+async def _consume(stream: faust.StreamT[bytes], runner: Runner, log: KafkaLog) -> None:
     async with stop_process():
         async for events in stream.noack_take(BATCH, within=WITHIN_SECONDS):
             for event in events:
                 message = event.message
                 following = runner.following(message.partition)
                 if following is not None and message.offset > following:
-                    await asyncio.to_thread(_check_gap, log, message.topic, message.partition, following)
+                    await _fill_gap(runner, log, message.topic, message.partition, message.offset)
                 signature = dict(message.headers or ()).get("signature")
                 await runner.handle(Record(message.partition, message.offset, message.key, message.value, signature))
 
 
-def _take_over(tp: TP, anonymiser: Anonymiser, analyst: Analyst, log: KafkaLog, name: dict[Topic, str]) -> int:
-    committed = log.committed(GROUP, tp.topic, tp.partition)
-    if tp.topic == name[Topic.SUBMISSIONS]:
-        echoes = read_echoes(log.read(name[Topic.ROUNDS], tp.partition))
-        needed = anonymiser.take_over(tp.partition, echoes, committed)
-    else:
-        needed = analyst.take_over(tp.partition, committed)
-    _check_gap(log, tp.topic, tp.partition, needed)
+async def _fill_gap(runner: Runner, log: KafkaLog, topic: str, partition: int, until: int) -> None:
+    """Read from the log what delivery left out, as it may around a rebalance; LogTruncated if it is gone."""
+    following = runner.following(partition)
+    missing = await asyncio.to_thread(lambda: list(log.read(topic, partition, following or 0, until)))
+    for record in missing:
+        runner.skip_to(partition, record.offset)
+        await runner.handle(Record(*record))
+    if runner.following(partition) is not None:
+        runner.skip_to(partition, until)
+
+
+def _take_over(tp: TP, runner: Runner, log: KafkaLog, prefix: str) -> int:
+    committed = log.committed(prefix + GROUP, tp.topic, tp.partition)
+    needed = runner.take_over(tp.partition, log.read(prefix + runner.past, tp.partition), committed)
+    bounds = log.bounds(tp.topic, tp.partition)
+    check_start(tp.topic, tp.partition, needed, bounds.start, bounds.end)
     return needed
-
-
-def _check_gap(log: KafkaLog, topic: str, partition: int, needed: int) -> None:
-    bounds = log.bounds(topic, partition)
-    check_start(topic, partition, needed, bounds.start, bounds.end)
 
 
 def _key(output: Output) -> bytes | None:
@@ -127,7 +135,8 @@ def _app(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         web_enabled=False,  # Faust would serve tables and statistics to whoever asks
         worker_redirect_stdouts=False,
-        consumer_auto_offset_reset="none",
+        # without a committed offset Faust may start anywhere: the runner drops what it had and reads what is missing
+        consumer_auto_offset_reset="earliest",
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
         producer_acks=-1,

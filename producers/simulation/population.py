@@ -103,8 +103,10 @@ def _facility(simulation: Simulation, name: str, staff: int) -> Facility:
         department = departments[index % len(departments)]
         number = index // len(departments) + 1
         people = tuple(_person(random, f"person-{first + n:05}@{identifier(name)}") for n in range(size))
-        levels = tuple(_levels(random, simulation.rounds))
-        units.append(Unit(f"{department[0]}-{number}", f"{department[1]} {number}", department[0], people, levels))
+        unit = f"{department[0]}-{number}"
+        # a stream of its own, so that a longer simulation begins like a shorter one
+        levels = tuple(_levels(stream(simulation.seed, "levels", name, unit), simulation.rounds))
+        units.append(Unit(unit, f"{department[1]} {number}", department[0], people, levels))
         first += size
     return Facility(identifier(name), name, departments, tuple(units))
 

@@ -122,8 +122,10 @@ def _check_names(file: str, names: list[str], wanted: Sequence[str]) -> None:
     missing = next((column for column in wanted if column not in names), None)
     if missing is not None:
         near = difflib.get_close_matches(missing, [name for name in names if name], n=3)
-        found = f"the nearest are {', '.join(near)}" if near else "none is like it; is the first line the header?"
-        raise InputRefused(f"{file}: has no column {missing}: {found}. Correct the mapping or the export")
+        found = (
+            f"the nearest are {', '.join(near)}" if near else "none is like it, so the first line may not be the header"
+        )
+        raise InputRefused(f"{file}: has no column {missing}: {found}; correct the mapping or the export")
     second = next((place for place, name in enumerate(names) if name and name in names[:place]), None)
     if second is not None:
         first = names.index(names[second])

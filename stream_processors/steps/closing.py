@@ -12,7 +12,6 @@ from stream_processors.steps.rollup import node_states
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.seal import Cohort, Sealing, cohort_rows, partition
 
-
 TAGS_PER_PART: Final = 10_000
 
 

@@ -1,4 +1,4 @@
-"""A whole log through the pure steps at once: what a dry run writes and what tests compare the deployed pipeline with."""
+"""A whole log through the pure steps at once: what a dry run writes, and what the deployed pipeline must equal."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

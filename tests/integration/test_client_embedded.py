@@ -1,5 +1,6 @@
 """The producer over real sockets, against the Kafka cluster inside librdkafka."""
 
+import gc
 import logging
 import secrets
 import time
@@ -23,6 +24,15 @@ from schemas.topics import PARTITIONS, Topic
 FACILITIES = ("north-general", "lakeside", "harbour-view", "saint-brigid", "riverbend", "highland")
 CLEAN = Simulation(facilities=3, staff=400, rounds=1, clean=True)
 DAY = 86_400_000
+
+# kafka-python leaves the sockets of refused connections to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collect_sockets() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 class Cluster:

@@ -1,0 +1,1 @@
+"""What people look at: queries over the published tables."""

@@ -1,0 +1,39 @@
+"""A trial deployment: keys made on the spot, one folder, everything on this machine."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local import Local, local_deployment
+from deploy.settings import Settings
+from producers.keystore import Keystore
+from schemas.errors import SettingsError
+
+
+def claim_folder(folder: Path, trial: Mapping[str, object]) -> None:
+    """Mark a folder as this trial's; SettingsError if another trial has used it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mark, text = folder / "trial.json", json.dumps(trial, sort_keys=True)
+    if mark.exists() and mark.read_text("utf-8") != text:
+        raise SettingsError(f"{folder} holds another trial ({mark.read_text('utf-8')}): use --data with a new folder")
+    if not mark.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder} is not empty and holds no trial: use --data with a new folder")
+    mark.write_text(text, "utf-8")
+
+
+@contextmanager
+def trial_deployment(
+    folder: Path, keystores: Mapping[str, Keystore], random: Callable[[int], bytes]
+) -> Iterator[Local]:
+    """Broker, worker and writer over a folder, with the facilities' keys known to the worker."""
+    verify_keys, audit_key = folder / "verify-keys.json", folder / "audit.key"
+    verify_keys.write_text(json.dumps({name: store.verify_key.hex() for name, store in keystores.items()}), "utf-8")
+    if not audit_key.exists():
+        audit_key.touch(mode=0o600)
+        audit_key.write_bytes(random(32))
+    settings = Settings(clickhouse=f"chdb:{folder / 'clickhouse'}", verify_keys=verify_keys, audit_key_file=audit_key)
+    with local_deployment(folder / "logs", settings) as local:
+        local.start("worker", "-m", "wardpulse", "worker")
+        local.start("writer", "-m", "wardpulse", "writer")
+        yield local
