@@ -1,7 +1,50 @@
 """Commands that run the whole thing."""
 
+import secrets
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from rich.console import Console
+
+from deploy.demo import demo_export, demo_simulation
+from producers.simulate import Simulation
+
+_DEMO_HELP = """Run everything on this machine: broker, worker and writer in processes of their own, real sockets.
+
+A simulated health system answers round after round, or an export of your own is read with a mapping; the answers go
+through Kafka and come back from ClickHouse as figures per unit. Nothing leaves this machine.
+
+Examples:
+
+wardpulse demo
+
+wardpulse demo --facilities 1 --staff 800 --rounds 6 --seed 3 --data /tmp/trial
+
+wardpulse demo --csv export.csv --mapping docs/examples/limesurvey-cbi.yaml
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the deployment's commands to the front door."""
+    app.command("demo", help=_DEMO_HELP)(_demo)
+
+
+def _demo(
+    facilities: Annotated[int, typer.Option(help="Number of simulated hospitals.")] = 3,
+    staff: Annotated[int, typer.Option(help="Staff of all hospitals together.")] = 3000,
+    rounds: Annotated[int, typer.Option(help="Rounds of two weeks each.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 7,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder to keep; a new one under wardpulse-data/ if left out.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="A survey export to use instead of the simulation.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="How to read the export, YAML.")] = None,
+) -> None:
+    console = Console()
+    if csv is None and mapping is None:
+        demo_simulation(Simulation(facilities, staff, rounds, seed), data, console)
+    elif csv is None or mapping is None:
+        raise typer.BadParameter("--csv and --mapping go together")
+    else:
+        demo_export(csv, mapping, data, console, secrets.token_bytes)

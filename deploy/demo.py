@@ -1,38 +1,101 @@
 """The demo: a simulated health system, or an export of your own, through the whole pipeline on this machine."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from deploy.embedded import EVENTS_PER_PARTITION
+from deploy.export import Export, read_export
 from deploy.local import Local
+from deploy.resources import catalogue, code_hash
+from deploy.trial import claim_folder, trial_deployment
+from producers.client import WellbeingProducer, partition_of
+from producers.keystore import Keystore
+from producers.simulate import LogLine, Simulated, Simulation, simulate, trial_keystores, trial_random
+from schemas.canonical import sha256_hex
 from schemas.codec import decode
-from schemas.errors import InputRefused
+from schemas.errors import DataError, InputRefused
 from schemas.events import DeadLetter, FormManifest
-from schemas.topics import Topic
+from schemas.topics import PARTITIONS, Topic
 from stream_processors.database import Database
 from stream_processors.steps.conservation import FATES, OUTCOMES, tally, violations
 
 DRAIN_SECONDS: Final = 600.0
 
 
-@contextmanager
-def progress_bar(console: Console) -> Iterator[Progress]:
-    """A progress bar with the share done and the time taken."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        yield progress
+def demo_simulation(simulation: Simulation, data: Path | None, console: Console) -> None:
+    """Send a simulated health system's rounds through the pipeline and show what came out."""
+    folder = _claimed(data, asdict(simulation))
+    simulated = simulate(simulation)
+    _check_capacity(simulated, console)
+    keystores = trial_keystores(simulation, folder / "keys")
+    with trial_deployment(folder, keystores, trial_random(simulation.seed, "audit")) as local:
+        with _producer(local, keystores) as producer, _progress(console) as progress:
+            for current in progress.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
+                for line in current.lines:
+                    _send(producer, line, keystores)
+        _show(local, console, ["sib5", "cbi.work"])
 
 
-def check_capacity(events: Counter[int]) -> None:
-    """InputRefused if a partition would get more than the embedded broker keeps. Events by partition number."""
+def demo_export(csv: Path, mapping: Path, data: Path | None, console: Console, random: Callable[[int], bytes]) -> None:
+    """Send one round read from an export through the pipeline, and show what came out and what was refused."""
+    export = read_export(csv, mapping, catalogue())
+    folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
+    keystore = export.keystore(folder / "keys", random)
+    with trial_deployment(folder, {keystore.facility: keystore}, random) as local:
+        with _producer(local, {keystore.facility: keystore}) as producer, console.status("Sending the export"):
+            for event in export.events(keystore):
+                producer.send(event)
+        _show_refused(export, folder, console)
+        _show(local, console, export.forms)
+
+
+def _claimed(data: Path | None, parameters: Mapping[str, Any]) -> Path:
+    # results of other code must not mix with these: cohorts are sealed once
+    trial = {**parameters, "code": code_hash()}
+    folder = data or Path("wardpulse-data") / f"demo-{sha256_hex(trial)[:8]}"
+    claim_folder(folder, trial)
+    return folder
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _producer(local: Local, keystores: Mapping[str, Keystore]) -> WellbeingProducer:
+    return WellbeingProducer(
+        local.settings.bootstrap,
+        topic_prefix=local.settings.topic_prefix,
+        embedded=True,
+        sign=lambda facility, value: keystores[facility].sign(value),
+    )
+
+
+def _send(producer: WellbeingProducer, line: LogLine, keystores: Mapping[str, Keystore]) -> None:
+    try:
+        event: Any = decode(line.value)
+    except DataError:
+        signer = keystores.get(line.facility or "") if line.control else None
+        producer.send_raw(line.facility, line.value, signer.sign(line.value) if signer else None)
+    else:
+        producer.send(event)
+
+
+def _check_capacity(simulated: Simulated, console: Console) -> None:
+    events: Counter[int] = Counter()
+    with _progress(console) as progress:
+        total = simulated.simulation.rounds
+        for current in progress.track(simulated.rounds(), total, description="Simulating"):
+            events.update(partition_of(line.facility, PARTITIONS) for line in current.lines if line.facility)
     most = max(events.values(), default=0)
     if most > EVENTS_PER_PARTITION:
         raise InputRefused(
@@ -41,10 +104,32 @@ def check_capacity(events: Counter[int]) -> None:
         )
 
 
-def drain(local: Local, console: Console) -> None:
-    """Wait, visibly, until everything has come through."""
+def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
     with console.status("Anonymising, rolling up, writing to ClickHouse"):
         local.wait_until_drained(DRAIN_SECONDS)
+    counts = closed_side(local)
+    local.stop()
+    with Database.connect(local.settings.clickhouse) as database:
+        for form in forms:
+            for scale in catalogue()[form].scales:
+                console.print(unit_table(database, form, scale.id, "unit"))
+    console.print(f"The tables above were read from {local.settings.clickhouse}")
+    console.rule("closed side: for operators and auditors only")
+    for line in counts:
+        console.print(line)
+
+
+def _show_refused(export: Export, folder: Path, console: Console) -> None:
+    console.print(f"{export.accepted} answer sheets read, {len(export.refused)} refused")
+    if export.refused:
+        path = export.write_refused(folder / "refused.csv")
+        reasons = Counter(refused.reason for refused in export.refused)
+        console.print(f"refused: {', '.join(f'{count} {name}' for name, count in sorted(reasons.items()))}; see {path}")
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
 
 
 def closed_side(local: Local) -> list[str]:
@@ -73,28 +158,36 @@ def unit_table(database: Database, form: str, scale: str, kind: str) -> Table:
     """The units' figures, read back from ClickHouse with the dashboards' own query."""
     sql = (files("dashboards") / "queries" / "units.sql").read_text("utf-8")
     rows = database.query(sql, {"form": form, "scale": scale, "kind": kind})
-    table = Table(title=f"{form}: rolling window of four rounds, as known at each facility's last close")
-    for name in ("facility", "unit", "state"):
-        table.add_column(name)
-    for name in ("responses", "coverage", "mean", "at risk", "95 % interval", "change"):
-        table.add_column(name, justify="right")
+    table = Table(title=f"{form}: the last four rounds of each unit", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("unit", no_wrap=True, max_width=22)
+    table.add_column("state", no_wrap=True)
+    for name in ("answers", "cover", "mean", "risk", "95 %", "change"):
+        table.add_column(name, justify="right", no_wrap=True)
+    facility = None
     for row in rows:
+        if row["facility"] != facility:
+            facility = row["facility"]
+            table.add_section()
+            table.add_row(f"[bold]{facility}[/bold], {row['round']}")
         table.add_row(*_cells(row))
+    table.caption = (
+        "withheld: too few answers in each round; they count in the department or above. "
+        "risk: share at or over the scale's cut, with its 95 % interval. change: to the four rounds before."
+    )
     return table
 
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:
-    interval = None if row["share_low"] is None else f"{row['share_low']:.0%} to {row['share_high']:.0%}"
+    interval = None if row["share_low"] is None else f"{100 * row['share_low']:.0f}-{row['share_high']:.0%}"
     return (
-        row["facility"],
         row["unit"],
         row["state"].replace("_", " "),
         _shown(row["responses"], str),
         _shown(row["coverage"], "{:.0%}".format),
-        _shown(row["mean"], "{:.2f}".format),
+        _shown(row["mean"], "{:.1f}".format),
         _shown(row["share"], "{:.0%}".format),
         interval or "-",
-        _shown(row["change"], "{:+.2f}".format),
+        _shown(row["change"], "{:+.1f}".format),
     )
 
 

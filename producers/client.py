@@ -6,13 +6,16 @@ RetryableError everything may be sent again, because event ids are deterministic
 
 import logging
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.partitioner.default import murmur2
 
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError
@@ -26,12 +29,6 @@ from schemas.events import (
 )
 from schemas.topics import Topic
 
-with warnings.catch_warnings():
-    # kafka-python 3.0 reads its protocol with deprecated functions; where warnings are errors it could not be imported
-    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
-    from kafka import KafkaProducer
-    from kafka.errors import KafkaError, MessageSizeTooLargeError
-
 ControlEvent = SubmissionWithdrawn | RoundOpened | RoundClosed | OrganisationUpdated | Intervention
 Sendable = Submission | ControlEvent
 Sign = Callable[[str, bytes], bytes]
@@ -39,6 +36,7 @@ Sign = Callable[[str, bytes], bytes]
 MAX_PENDING: Final = 10_000
 MAX_PENDING_BYTES: Final = 32 * 1024 * 1024
 _LINGER_MILLISECONDS: Final = 20
+_BATCH_BYTES: Final = 256 * 1024
 _DAY_MILLISECONDS: Final = 86_400_000
 _CLOSE_SECONDS: Final = 5
 
@@ -76,6 +74,11 @@ def raw_message(facility: str | None, value: bytes, signature: bytes | None) -> 
     if signature is not None:
         headers.append(("signature", signature))
     return Message(None if facility is None else facility.encode(), value, tuple(headers))
+
+
+def partition_of(facility: str, partitions: int) -> int:
+    """The partition of a facility's records, from 0: murmur2 of the key, as Kafka's own clients choose it."""
+    return int((murmur2(facility.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def _signature(event: ControlEvent, value: bytes, sign: Sign | None) -> bytes:
@@ -214,6 +217,7 @@ def _configuration(embedded: bool, timeout: float) -> dict[str, Any]:
         "acks": "all",
         "compression_type": "gzip",
         "linger_ms": _LINGER_MILLISECONDS,
+        "batch_size": _BATCH_BYTES,
         "max_request_size": MAX_BYTES + 65_536,
         "max_block_ms": milliseconds,
         "bootstrap_timeout_ms": milliseconds,

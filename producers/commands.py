@@ -7,18 +7,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from producers.files import replacing
+from deploy.files import replacing
 from producers.simulate import Simulated, Simulation, Truth, simulate, truth_json
 from schemas.errors import InputRefused
 
-_SIMULATE_HELP = """Write the event log of a simulated health system, one event per line.
-
-For trials only: the persons are invented, and every key comes from the seed, so whoever knows the seed can undo the
-tokens. The same seed gives the same bytes. Unless --clean is given, some answers come twice, changed, late or
-incomplete, and some records are not events at all, as in real life.
-
-Example: wardpulse simulate --out events.jsonl --staff 3000 --rounds 12 --seed 7 --truth truth.json
-"""
+_SIMULATE_HELP = (
+    "Write the event log of a simulated health system, one event per line.\n\n"
+    "For trials only: the persons are invented, and every key comes from the seed, so whoever knows the seed can "
+    "undo the tokens. The same seed gives the same bytes. Unless --clean is given, some answers come twice, changed, "
+    "late or incomplete, and some records are not events at all, as in real life.\n\n"
+    "Example: wardpulse simulate --out events.jsonl --staff 3000 --rounds 12 --seed 7 --truth truth.json"
+)
 
 
 def register(app: typer.Typer) -> None:

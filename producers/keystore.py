@@ -16,8 +16,8 @@ from typing import Final, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from deploy.files import locked, replacing
 from deploy.signing import public_key, sign
-from producers.files import locked, replacing
 from schemas.canonical import canonical_json
 from schemas.errors import SettingsError
 from schemas.events import Frozen, Id, RoundId

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from schemas.errors import BrokerUnavailable, LogTruncated
 
 _TIMEOUT: Final = 30.0
+_WAIT: Final = 0.5
 _BATCH: Final = 10_000
 
 
@@ -64,7 +65,7 @@ class KafkaLog:
             end = bounds.end if until is None else min(until, bounds.end)
             if start < end:
                 consumer.assign([TopicPartition(topic, partition, start)])
-                yield from _until(consumer, end)
+                yield from _until(consumer, start, end)
 
 
 class _Session:
@@ -99,17 +100,20 @@ def _bounds(consumer: Consumer, topic: str, partition: int) -> Bounds:
     return Bounds(low, high)
 
 
-def _until(consumer: Consumer, end: int) -> Iterator[LogRecord]:
-    while True:
-        messages = consumer.consume(_BATCH, timeout=_TIMEOUT)
-        if not messages:
-            raise BrokerUnavailable("Kafka stopped answering while a log was read")
+def _until(consumer: Consumer, start: int, end: int) -> Iterator[LogRecord]:
+    """Records until the last offset before `end`, or the end of the partition if that comes first."""
+    silent = 0.0
+    while silent < _TIMEOUT:
+        # asking for more than is there would wait the whole time
+        messages = consumer.consume(min(_BATCH, end - start), timeout=_WAIT)
+        silent = 0.0 if messages else silent + _WAIT
         for message in messages:
-            error = message.error()
-            record = _record(message)
-            if error is None and record.offset < end:
+            error, record = message.error(), _record(message)
+            start = record.offset + 1
+            if error is None and start <= end:
                 yield record
             elif error is not None and error.name() != "_PARTITION_EOF":
                 raise KafkaException(error)
-            if error is not None or record.offset + 1 >= end:
+            if error is not None or start >= end:
                 return
+    raise BrokerUnavailable("Kafka stopped answering while a log was read")

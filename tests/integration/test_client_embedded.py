@@ -30,8 +30,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 
 
 @pytest.fixture(autouse=True)
-def _collect_sockets() -> Iterator[None]:
+def _collect_sockets(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
+    # what kafka-python logged holds the exceptions, and through them the sockets
+    caplog.get_records("call").clear()
     gc.collect()
 
 
@@ -185,3 +187,22 @@ def test_unconfirmed_sends_are_bounded(cluster: Cluster, monkeypatch: pytest.Mon
             producer.send(event)
             largest = max(largest, pending(producer))
     assert 1 < largest <= 50
+
+
+def test_a_closing_marker_waits_until_the_answers_are_confirmed(cluster: Cluster) -> None:
+    with WellbeingProducer(cluster.address, embedded=True, sign=lambda _facility, _value: b"s") as producer:
+        for event in clean_submissions()[:20]:
+            producer.send(event)
+        assert len(producer._pending) > 1
+        producer.send(closed("north-general"))
+        assert len(producer._pending) == 1
+
+
+def test_a_closing_marker_is_not_sent_after_answers_that_were_lost() -> None:
+    cluster = Cluster()
+    with WellbeingProducer(cluster.address, embedded=True, sign=lambda _facility, _value: b"s", timeout=2) as producer:
+        cluster.stop()
+        producer.send(clean_submissions()[0])
+        with pytest.raises(RetryableError, match="1 events"):
+            producer.send(closed("north-general"))
+        assert not producer._pending

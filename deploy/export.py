@@ -1,0 +1,92 @@
+"""One round from a survey export: what is needed to open it, send it and close it."""
+
+import csv as csv_format
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.files import replacing
+from producers.client import Sendable
+from producers.keystore import Keystore
+from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.mapping import Dates, Mapping, OrganisationSection, load_mapping
+from schemas.canonical import derived_id
+from schemas.errors import InputRefused
+from schemas.events import RoundClosed, RoundOpened
+from schemas.instruments.scoring import Catalogue
+from schemas.organisation import organisation
+from schemas.policy import Policy
+
+
+@dataclass(frozen=True)
+class Export:
+    """A survey export that has been read; identifiers are still in the drafts."""
+
+    mapping: Mapping
+    place: OrganisationSection
+    dates: Dates
+    drafts: tuple[Draft, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def accepted(self) -> int:
+        """Answer sheets that will be sent."""
+        return len(self.drafts)
+
+    @property
+    def forms(self) -> list[str]:
+        """The forms asked."""
+        return sorted(self.mapping.forms)
+
+    def keystore(self, folder: Path, random: Callable[[int], bytes]) -> Keystore:
+        """The facility's keystore with keys of this round, made in the folder or found there."""
+        path = folder / f"{self.mapping.facility}.json"
+        store = Keystore.open(path) if path.exists() else Keystore.create(path, self.mapping.facility, random)
+        store.new_round(self.mapping.round, random)
+        return store
+
+    def events(self, keystore: Keystore) -> Iterator[Sendable]:
+        """The round in log order: organisation, opening, submissions, close."""
+        facility, round_, keys = self.mapping.facility, self.mapping.round, keystore.round_keys(self.mapping.round)
+        place = self.place.event(facility)
+        yield place
+        yield RoundOpened(
+            facility=facility,
+            event_id=derived_id("round.opened", facility, round_),
+            round=round_,
+            forms=tuple(self.forms),
+            first_answer_date=self.dates.first,
+            last_answer_date=self.dates.last,
+            leaves=organisation(place).leaves(),
+            policy=Policy(identity=self.mapping.identity),
+            key_id=keys.key_id,
+        )
+        for draft in self.drafts:
+            yield to_submission(draft, self.mapping, keys)
+        yield RoundClosed(facility=facility, event_id=derived_id("round.closed", facility, round_), round=round_)
+
+    def write_refused(self, path: Path) -> Path:
+        """The refused rows as CSV: line, column, reason and hint; never a cell."""
+        text = io.StringIO()
+        writer = csv_format.writer(text)
+        writer.writerow(["line", "column", "reason", "hint"])
+        writer.writerows([row.line, row.column or "", row.reason, row.hint] for row in self.refused)
+        with replacing(path) as file:
+            file.write(text.getvalue().encode())
+        return path
+
+
+def read_export(csv: Path, mapping_file: Path, catalogue: Catalogue) -> Export:
+    """Read an export with its mapping; InputRefused if either cannot be used, or lacks what a whole round needs."""
+    mapping = load_mapping(mapping_file, catalogue)
+    if mapping.organisation is None or mapping.dates is None:
+        raise InputRefused(f"{mapping_file} needs the sections organisation and dates to open a round by itself")
+    rows = list(read(csv, mapping, catalogue))
+    return Export(
+        mapping,
+        mapping.organisation,
+        mapping.dates,
+        tuple(row for row in rows if isinstance(row, Draft)),
+        tuple(row for row in rows if isinstance(row, Refused)),
+    )
