@@ -1,0 +1,1 @@
+"""Benchmarks. Each prints what it did and ends with lines `RESULT name=... ratio=... target=...`; run them with -m."""

@@ -48,11 +48,11 @@ class _Tally:
         self.latent = 0.0
 
     def add(self, latent: float, answers: dict[str, int]) -> None:
-        score = self.form.scales[0].score(answers)
-        if score is not None:
+        scores = self.form.score(answers)
+        if scores is not None:
             self.latent += latent
-            self.total += score.value
-            self.at_risk += bool(score.at_risk)
+            self.total += scores[0].value
+            self.at_risk += bool(scores[0].at_risk)
 
     def truth(self, fielding: Fielding, unit: Unit) -> Truth:
         scale, headcount = self.form.scales[0], len(unit.people)

@@ -62,6 +62,15 @@ class Instrument(_Strict):
     scales: dict[Id, ScaleDefinition]
     forms: dict[Id, tuple[Id, ...]]
 
+    @model_validator(mode="after")
+    def _items_in_one_scale_of_a_form(self) -> Self:
+        # a scale that is the sum of others is never sealed: it is added up from coded ones
+        for form, scales in self.forms.items():
+            items = [item for scale in scales for item in self.scales[scale].items]
+            if len(set(items)) != len(items):
+                raise ValueError(f"form {form} has an item in two scales")
+        return self
+
     def build_forms(self) -> Iterator[Form]:
         """Each form with its scales in the order the YAML names them."""
         for form, scales in self.forms.items():

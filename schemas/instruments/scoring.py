@@ -48,17 +48,13 @@ class Scale:
         """Largest score on the grid."""
         return len(self.items) * self.high
 
-    def score(self, answers: Mapping[str, int]) -> Score | None:
-        """Score a person's answers (item id to raw answer, in range); None where too few items are answered."""
-        total = answered = 0
-        for item in self.items:
-            raw = answers.get(item)
-            if raw is not None:
-                answered += 1
-                total += self.low + self.high - raw if item in self.reverse else raw
-        if answered < self.min_answered:
-            return None
-        return self._scored(total, answered)
+    def value(self, item: str, raw: int) -> int:
+        """What an answer adds to the sum."""
+        return self.low + self.high - raw if item in self.reverse else raw
+
+    def score(self, total: int, answered: int) -> Score | None:
+        """Score the sum of the answered items; None if too few are answered."""
+        return self._scored(total, answered) if answered >= self.min_answered else None
 
     def _scored(self, total: int, answered: int) -> Score:
         size = len(self.items)
@@ -115,16 +111,50 @@ class Form:
         """Item id to its smallest and largest raw answer."""
         return {item: (scale.low, scale.high) for scale in self.scales for item in scale.items}
 
+    @cached_property
+    def _values(self) -> tuple[tuple[tuple[str, Mapping[int, int]], ...], ...]:
+        """Per scale and item: raw answer to what it adds to the sum."""
+        return tuple(
+            tuple(
+                (item, {raw: scale.value(item, raw) for raw in range(scale.low, scale.high + 1)})
+                for item in scale.items
+            )
+            for scale in self.scales
+        )
+
+    @cached_property
+    def _scores(self) -> dict[tuple[int, ...], tuple[Score, ...] | None]:
+        """Results by sum and number of answers of each scale: few exist, so each is made and held once."""
+        return {}
+
     def score(self, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
-        """Every scale's score, in order; None if one cannot be scored. DataError for an answer that cannot be."""
-        ranges = self.answer_ranges
-        for item, value in answers.items():
-            limits = ranges.get(item)
-            if limits is None:
-                raise DataError(Reason.UNKNOWN_ITEM)
-            if not limits[0] <= value <= limits[1]:
-                raise DataError(Reason.ANSWER_OUT_OF_RANGE)
-        scores = [scale.score(answers) for scale in self.scales]
+        """Every scale's score, in order, of raw answers by item id; None if one scale cannot be scored.
+
+        DataError for an item the form does not have or an answer outside its range.
+        """
+        sums: list[int] = []
+        used = 0
+        for scale in self._values:
+            total = answered = 0
+            for item, values in scale:
+                raw = answers.get(item)
+                if raw is not None:
+                    if raw not in values:
+                        raise DataError(Reason.ANSWER_OUT_OF_RANGE)
+                    total += values[raw]
+                    answered += 1
+            sums += (total, answered)
+            used += answered
+        if used != len(answers):
+            raise DataError(Reason.UNKNOWN_ITEM)
+        key = tuple(sums)
+        if key not in self._scores:
+            self._scores[key] = self._score(sums)
+        return self._scores[key]
+
+    def _score(self, sums: list[int]) -> tuple[Score, ...] | None:
+        pairs = zip(sums[::2], sums[1::2], strict=True)
+        scores = [scale.score(total, answered) for scale, (total, answered) in zip(self.scales, pairs, strict=True)]
         complete = tuple(score for score in scores if score is not None)
         return complete if len(complete) == len(scores) else None
 

@@ -5,6 +5,7 @@ event id, all but one are duplicate; then incomplete, withdrawn, superseded, adm
 after the close marker.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -12,7 +13,7 @@ from schemas.errors import DataError, Reason
 from schemas.events import Outcomes, RoundOpened, Submission, SubmissionWithdrawn
 from schemas.instruments.scoring import Form, Score
 from schemas.organisation import Organisation
-from stream_processors.steps.seal import Member
+from stream_processors.steps.seal import Members
 
 Held = tuple[tuple[Score, ...], int, bytes, str]
 """(scores, or () if incomplete; revision; token; leaf). Of two with one event id the greater tuple is kept."""
@@ -45,7 +46,6 @@ class HeldForm:
     held: dict[bytes, Held] = field(default_factory=dict)
     withdrawn: set[bytes] = field(default_factory=set)
     counts: Counts = field(default_factory=Counts)
-    results: dict[tuple[Score, ...], tuple[Score, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def withdraw(opened: OpenRound, withdrawal: SubmissionWithdrawn) -> None:
     held.withdrawn.add(bytes.fromhex(withdrawal.respondent))
 
 
-def resolve(held: HeldForm) -> dict[str, list[Member]]:
+def resolve(held: HeldForm) -> dict[str, Members]:
     """At the close: count what every held delivery came to, and return the admitted members by leaf."""
     counts, best = held.counts, dict[bytes, bytes]()
     for event_id, (scores, revision, token, _) in held.held.items():
@@ -97,12 +97,14 @@ def resolve(held: HeldForm) -> dict[str, list[Member]]:
             counts.superseded += 1
             if (held.held[rival][1], rival) < (revision, event_id):
                 best[token] = event_id
-    members: dict[str, list[Member]] = {}
+    members: dict[str, Members] = defaultdict(Members)
     for token, event_id in best.items():
         counts.admitted += 1
         scores, _, _, leaf = held.held[event_id]
-        members.setdefault(leaf, []).append((token, scores))
-    return members
+        group = members[leaf]
+        group.tokens.append(token)
+        group.scores.append(scores)
+    return dict(members)
 
 
 def _check(opened: OpenRound, form: Form, submission: Submission) -> None:
@@ -118,10 +120,8 @@ def _check(opened: OpenRound, form: Form, submission: Submission) -> None:
 
 
 def _hold(held: HeldForm, submission: Submission, leaf: str, scores: tuple[Score, ...] | None) -> None:
-    # few distinct results exist, so holding each once keeps a submission small
-    shared = held.results.setdefault(scores, scores) if scores else ()
     event_id = bytes.fromhex(submission.event_id.replace("-", ""))
-    item: Held = (shared, submission.revision, bytes.fromhex(submission.respondent), leaf)
+    item: Held = (scores or (), submission.revision, bytes.fromhex(submission.respondent), leaf)
     known = held.held.get(event_id)
     if known is not None:
         held.counts.duplicate += 1

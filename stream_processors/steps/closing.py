@@ -75,7 +75,7 @@ def _evidence(opened: OpenRound, held: HeldForm, offset: int, rules: Rules) -> d
 
 
 def _cohort_manifests(cohort: Cohort, evidence: dict[str, Any], audit_key: bytes) -> list[CohortManifest]:
-    tags = sorted(_tag(audit_key, token, evidence["form"]) for token, _ in cohort.members)
+    tags = sorted(_tag(audit_key, token, evidence["form"]) for token in cohort.members.tokens)
     parts = [tuple(tags[start : start + TAGS_PER_PART]) for start in range(0, len(tags), TAGS_PER_PART)]
     return [
         CohortManifest(

@@ -16,9 +16,25 @@ from schemas.organisation import Organisation
 from schemas.policy import Policy
 from stream_processors.steps.coding import code
 
-Member = tuple[bytes, tuple[Score, ...]]
-Admitted = Mapping[str, Sequence[Member]]
-"""Leaf id to its admitted members: (respondent token, scores in the order of the form's scales)."""
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Admitted people in columns: tokens, and beside each its scores in the order of the form's scales."""
+
+    tokens: list[bytes] = field(default_factory=list)
+    scores: list[tuple[Score, ...]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def add(self, others: "Members") -> None:
+        """Take others in."""
+        self.tokens.extend(others.tokens)
+        self.scores.extend(others.scores)
+
+
+Admitted = Mapping[str, Members]
+"""Leaf id to its admitted members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +44,7 @@ class Cohort:
     id: str
     node: str
     path: tuple[str, ...]
-    members: tuple[Member, ...]
+    members: Members
 
 
 @dataclass(slots=True)
@@ -85,7 +101,10 @@ def _seal(
         pool += _seal(child, admitted, responses, sealing, result)
     if not _may_seal(node, [len(admitted[leaf]) for leaf in pool], sealing):
         return pool
-    result.cohorts.append(_cohort(node, [member for leaf in pool for member in admitted[leaf]], sealing))
+    members = Members()
+    for leaf in pool:
+        members.add(admitted[leaf])
+    result.cohorts.append(_cohort(node, members, sealing))
     return []
 
 
@@ -101,16 +120,16 @@ def _may_seal(node: str, shares: Sequence[int], sealing: Sealing) -> bool:
     return sealing.organisation.is_leaf(node) or size - max(shares) >= sealing.policy.outside
 
 
-def _cohort(node: str, members: Sequence[Member], sealing: Sealing) -> Cohort:
+def _cohort(node: str, members: Members, sealing: Sealing) -> Cohort:
     path = sealing.organisation.paths[node]
     identity = [sealing.organisation.facility, sealing.round, sealing.form.id, list(path), sealing.policy_hash]
     digest = hashlib.sha256(canonical_json(identity)).digest()
-    return Cohort(digest[:16].hex(), node, path, tuple(members))
+    return Cohort(digest[:16].hex(), node, path, members)
 
 
 def _row(cohort: Cohort, sealing: Sealing, index: int) -> CohortSealed:
     scale = sealing.form.scales[index]
-    scores = [member[1][index] for member in cohort.members]
+    scores = [score[index] for score in cohort.members.scores]
     total = sum(score[0] for score in scores)
     at_risk = sum(1 for score in scores if score[1])
     coded = code(scale, len(scores), total, at_risk, sealing.policy.guard)

@@ -102,11 +102,10 @@ def _genuine(record: Record, rules: Rules) -> AnyEvent:
         event = decode(record.value)
     except DataError as error:
         raise _Refused(error.reason) from None
-    if isinstance(event, DeadLetter):
-        raise _Refused(Reason.UNSUPPORTED)
-    if record.key != event.facility.encode():
+    facility = event.facility or ""
+    if record.key != facility.encode():
         raise _Refused(Reason.KEY_MISMATCH, event)
-    if not isinstance(event, Submission) and not rules.verify(event.facility, record.value or b"", record.signature):
+    if not isinstance(event, Submission) and not rules.verify(facility, record.value or b"", record.signature):
         raise _Refused(Reason.BAD_SIGNATURE, event)
     return event
 
@@ -226,7 +225,7 @@ def _dead_letter(record: Record, refused: _Refused) -> DeadLetter:
         topic=Topic.SUBMISSIONS,
         partition=record.partition,
         offset=record.offset,
-        facility=None if event is None or isinstance(event, DeadLetter) else event.facility,
+        facility=None if event is None else event.facility,
         round=refused.round,
         form=refused.form,
         source=event.source if isinstance(event, Submission) else None,

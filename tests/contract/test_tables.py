@@ -1,0 +1,236 @@
+"""The published tables on the real embedded engine: what they hold, what they keep apart, and what they never name."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+from deploy.resources import migrations
+from schemas.clickhouse.rows import Row, rows
+from schemas.clickhouse.tables import COHORTS, NODES, ROUNDS, TABLES, Table
+from schemas.codec import decode
+from schemas.errors import DataError, SettingsError, SinkUnavailable
+from schemas.events import Outcomes
+from stream_processors.database import Database
+
+EXAMPLES: Final = Path(__file__).parents[2] / "schemas" / "examples"
+OPEN_EXAMPLES: Final = (
+    "cohorts/valid/cohort.sealed_of_a_unit",
+    "cohorts/valid/round.sealed",
+    "indicators/valid/indicator_published",
+)
+FROZEN: Final = {"0001_published_tables.sql": "405e3283b9fcf957a6ba6bfd1ccf553bd23af4b55405de4a56bc7963eb177957"}
+NOT_TO_BE_NAMED: Final = frozenset(
+    {"event", "token", "respondent", "tag", "key", "offset", "instant", "time", "timestamp", "source", "revision"}
+)
+
+each_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+def example(name: str) -> list[tuple[Table, Row]]:
+    """The rows of a golden message."""
+    return rows(decode((EXAMPLES / f"{name}.json").read_bytes().rstrip()))
+
+
+def sample_rows() -> dict[str, list[Row]]:
+    """Rows for every table, by its name."""
+    found: dict[str, list[Row]] = {}
+    for name in OPEN_EXAMPLES:
+        for table, row in example(name):
+            found.setdefault(table.name, []).append(row)
+    return found
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    # the embedded engine opens one folder per process, so each test closes what it opened
+    with Database.connect(f"chdb:{tmp_path / 'clickhouse'}") as opened:
+        opened.migrate(migrations())
+        yield opened
+
+
+def stored(database: Database, table: Table) -> list[Row]:
+    """A table's rows as a reader sees them."""
+    return database.query(f"SELECT * FROM {table.name} FINAL ORDER BY ALL")
+
+
+def optimised(database: Database, table: Table) -> list[Row]:
+    """A table's rows after every merge that could ever happen."""
+    database.query(f"OPTIMIZE TABLE {table.name} FINAL")
+    return stored(database, table)
+
+
+def test_migrations_apply_once(tmp_path: Path) -> None:
+    address = f"chdb:{tmp_path}"
+    with Database.connect(address) as database:
+        assert database.migrate(migrations()) == [name for name, _ in migrations()]
+        assert database.migrate(migrations()) == []
+    with Database.connect(address) as database:
+        assert database.migrate(migrations()) == []
+
+
+def test_the_tables_are_those_of_the_contract_and_the_record_of_migrations(database: Database) -> None:
+    found = database.query("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    assert {row["name"] for row in found} == {table.name for table in TABLES} | {"schema_migrations"}
+
+
+@each_table
+def test_a_table_has_the_columns_and_the_sorting_key_of_the_contract(database: Database, table: Table) -> None:
+    columns = {row["name"]: row["type"] for row in database.query(f"DESCRIBE {table.name}")}
+    assert list(columns.items()) == list(table.columns.items())
+    (found,) = database.query(
+        "SELECT engine, sorting_key FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
+        {"name": table.name},
+    )
+    assert found == {"engine": "ReplacingMergeTree", "sorting_key": ", ".join(table.sorting_key)}
+    assert table.sorting_key[-1] == "row_hash"
+
+
+@each_table
+def test_an_events_rows_have_a_tables_columns_and_no_others(table: Table) -> None:
+    for row in sample_rows()[table.name]:
+        assert set(row) == set(table.columns)
+
+
+@each_table
+def test_no_column_can_hold_a_token_an_event_id_an_instant_or_a_count_of_outcomes(table: Table) -> None:
+    words = {word for column in table.columns for word in column.split("_")}
+    assert words.isdisjoint(NOT_TO_BE_NAMED)
+    assert set(table.columns).isdisjoint(Outcomes.model_fields)
+    assert not any(column.endswith("_at") for column in table.columns)
+    assert not any("DateTime" in kind or "UUID" in kind for kind in table.columns.values())
+
+
+def test_closed_events_have_no_rows() -> None:
+    closed = [
+        path
+        for topic in ("submissions", "rounds", "manifests", "deadletters")
+        for path in EXAMPLES.glob(f"{topic}/valid/*")
+    ]
+    assert closed
+    for path in closed:
+        with pytest.raises(DataError):
+            rows(decode(path.read_bytes().rstrip()))
+
+
+@each_table
+def test_a_row_comes_back_as_it_was_put_in(database: Database, table: Table) -> None:
+    for row in sample_rows()[table.name]:
+        database.insert(table, [row])
+        (found,) = database.query(
+            f"SELECT * FROM {table.name} WHERE row_hash = {{hash:String}}", {"hash": row["row_hash"]}
+        )
+        assert {name: str(value) for name, value in found.items()} == {name: str(value) for name, value in row.items()}
+
+
+@each_table
+def test_repeats_of_a_row_collapse(database: Database, table: Table) -> None:
+    sample = sample_rows()[table.name]
+    for _ in range(3):
+        database.insert(table, [*sample, *sample])
+    assert len(stored(database, table)) == len(sample)
+    assert len(optimised(database, table)) == len(sample)
+    (count,) = database.query(f"SELECT count() AS rows FROM {table.name}")
+    assert count["rows"] == len(sample)
+
+
+@each_table
+def test_versions_of_a_row_all_survive_every_merge(database: Database, table: Table) -> None:
+    first = sample_rows()[table.name][0]
+    other = {**first, "policy_hash" if "policy_hash" in first else "state": "changed", "row_hash": "f" * 64}
+    database.insert(table, [first])
+    database.insert(table, [other])
+    assert {row["row_hash"] for row in optimised(database, table)} == {first["row_hash"], other["row_hash"]}
+
+
+def test_a_changed_figure_changes_the_hash_of_its_row() -> None:
+    event = decode((EXAMPLES / f"{OPEN_EXAMPLES[0]}.json").read_bytes().rstrip())
+    ((_, before),), ((_, after),) = rows(event), rows(event.model_copy(update={"n": 99}))
+    assert before["row_hash"] != after["row_hash"]
+
+
+def test_a_small_headcount_is_stored_as_none(database: Database) -> None:
+    database.insert(NODES, sample_rows()["nodes"])
+    headcounts = {row["node"]: row["headcount"] for row in stored(database, NODES)}
+    assert headcounts["ward-3"] is None
+    assert headcounts["icu"] == 24
+
+
+def test_an_applied_migration_is_never_edited() -> None:
+    assert {name: hashlib.sha256(sql.encode()).hexdigest() for name, sql in migrations()} == FROZEN
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [int(name.split("_")[0]) for name, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_an_edited_migration_is_refused_and_named(database: Database) -> None:
+    edited = [(name, f"{sql}\n-- edited") for name, sql in migrations()]
+    with pytest.raises(SettingsError, match=edited[0][0]):
+        database.migrate(edited)
+
+
+def test_a_new_migration_is_applied_after_the_old_ones(database: Database) -> None:
+    added = ("9999_comment.sql", "ALTER TABLE cohorts MODIFY COMMENT 'sealed';\n")
+    assert database.migrate([*migrations(), added]) == [added[0]]
+
+
+def test_an_unreachable_server_is_reported_without_its_password(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(SinkUnavailable) as unreachable:
+        Database.connect("http://writer:a-secret@127.0.0.1:1/wellbeing")
+    assert "a-secret" not in f"{unreachable.value}{unreachable.value.args}{caplog.text}"
+
+
+@pytest.mark.parametrize("address", ["postgres://writer:a-secret@db/wellbeing", "", "clickhouse"])
+def test_an_address_of_another_kind_is_refused_without_quoting_it(address: str) -> None:
+    with pytest.raises(SettingsError, match="must start with chdb:") as refused:
+        Database.connect(address)
+    assert "a-secret" not in str(refused.value)
+
+
+class Broken:
+    """A client whose server went away, with a driver's talkative errors."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def insert(self, *_: Any, **__: Any) -> None:
+        raise self._error
+
+    query = command = insert
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("Code: 241. memory limit, in row ('st-anna', 'icu', 17)"),
+        ClickHouseError("cannot parse st-anna"),
+        ConnectionRefusedError("st-anna"),
+    ],
+)
+def test_a_failing_sink_is_reported_without_quoting_rows(error: Exception) -> None:
+    database = Database(Broken(error))  # type: ignore[arg-type]
+    for act in (
+        lambda: database.insert(COHORTS, sample_rows()["cohorts"]),
+        lambda: database.query("SELECT 1"),
+        lambda: database.migrate(migrations()),
+    ):
+        with pytest.raises(SinkUnavailable, match=type(error).__name__) as failed:
+            act()
+        assert "st-anna" not in str(failed.value)
+        assert failed.value.__suppress_context__
+
+
+def test_a_bad_statement_is_reported_by_its_number_alone(database: Database) -> None:
+    with pytest.raises(SinkUnavailable, match=r"Code: \d+") as failed:
+        database.query("SELECT secret_column FROM cohorts")
+    assert "secret_column" not in str(failed.value)
+
+
+def test_a_date_the_table_cannot_hold_is_not_taken_for_an_unreachable_server(database: Database) -> None:
+    row = {**sample_rows()["rounds"][0], "first_answer_date": "0202-10-05"}
+    database.insert(ROUNDS, [row])
