@@ -39,10 +39,10 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console)
     _check_capacity(simulated, console)
     keystores = trial_keystores(simulation, folder / "keys")
     with trial_deployment(folder, keystores, trial_random(simulation.seed, "audit")) as local:
-        with _producer(local, keystores) as producer, _progress(console) as progress:
+        with producer_for(local, keystores) as producer, _progress(console) as progress:
             for current in progress.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
                 for line in current.lines:
-                    _send(producer, line, keystores)
+                    send_line(producer, line, keystores)
         _show(local, console, ["sib5", "cbi.work"])
 
 
@@ -52,7 +52,7 @@ def demo_export(csv: Path, mapping: Path, data: Path | None, console: Console, r
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)
     with trial_deployment(folder, {keystore.facility: keystore}, random) as local:
-        with _producer(local, {keystore.facility: keystore}) as producer, console.status("Sending the export"):
+        with producer_for(local, {keystore.facility: keystore}) as producer, console.status("Sending the export"):
             for event in export.events(keystore):
                 producer.send(event)
         _show_refused(export, folder, console)
@@ -71,7 +71,8 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _producer(local: Local, keystores: Mapping[str, Keystore]) -> WellbeingProducer:
+def producer_for(local: Local, keystores: Mapping[str, Keystore]) -> WellbeingProducer:
+    """A producer to the embedded broker that signs with the trial's keys."""
     return WellbeingProducer(
         local.settings.bootstrap,
         topic_prefix=local.settings.topic_prefix,
@@ -80,7 +81,8 @@ def _producer(local: Local, keystores: Mapping[str, Keystore]) -> WellbeingProdu
     )
 
 
-def _send(producer: WellbeingProducer, line: LogLine, keystores: Mapping[str, Keystore]) -> None:
+def send_line(producer: WellbeingProducer, line: LogLine, keystores: Mapping[str, Keystore]) -> None:
+    """Send a line of a simulated log; one that is no event goes as it is, keyed and signed as if it were."""
     try:
         event: Any = decode(line.value)
     except DataError:

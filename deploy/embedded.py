@@ -8,12 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas.errors import BrokerUnavailable
 
 EVENTS_PER_PARTITION: Final = 50_000
 """Above about this many events the embedded broker drops the oldest; use Apache Kafka then."""
+
+
+class Broker(NamedTuple):
+    """A running embedded broker: its address and process."""
+
+    bootstrap: str
+    pid: int
 
 
 def kafka_python_options(embedded: bool) -> dict[str, Any]:
@@ -22,15 +29,15 @@ def kafka_python_options(embedded: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def embedded_broker(topics: Sequence[str]) -> Iterator[str]:
-    """Run the broker, with these topics, for as long as the context lasts; yields its address."""
+def embedded_broker(topics: Sequence[str]) -> Iterator[Broker]:
+    """Run the broker, with these topics, for as long as the context lasts."""
     command = [sys.executable, "-m", "deploy.embedded", *topics]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise BrokerUnavailable("the embedded broker did not start")
         try:
-            yield json.loads(line)["bootstrap"]
+            yield Broker(json.loads(line)["bootstrap"], process.pid)
         finally:
             process.kill()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
-from deploy.embedded import embedded_broker
+from deploy.embedded import Broker, embedded_broker
 from deploy.settings import PREFIX, Settings
 from schemas.errors import FatalError, SinkUnavailable
 from schemas.topics import TOPICS, Topic
@@ -60,8 +60,9 @@ class Child:
 class Local:
     """A running embedded deployment."""
 
-    def __init__(self, settings: Settings, folder: Path, log: KafkaLog) -> None:
-        self.settings, self.folder, self.log = settings, folder, log
+    def __init__(self, settings: Settings, folder: Path, broker: Broker) -> None:
+        self.settings, self.folder, self.broker = settings, folder, broker
+        self.log = KafkaLog(broker.bootstrap)
         self.children: dict[str, Child] = {}
 
     def start(self, name: str, *command: str) -> Child:
@@ -115,8 +116,8 @@ class Local:
 def local_deployment(folder: Path, settings: Settings) -> Iterator[Local]:
     """Run the embedded broker, and stop whatever was started on it. Topics exist when this yields."""
     folder.mkdir(parents=True, exist_ok=True)
-    with embedded_broker([settings.topic_prefix + spec.topic for spec in TOPICS]) as bootstrap:
-        local = Local(replace(settings, bootstrap=bootstrap, embedded=True), folder, KafkaLog(bootstrap))
+    with embedded_broker([settings.topic_prefix + spec.topic for spec in TOPICS]) as broker:
+        local = Local(replace(settings, bootstrap=broker.bootstrap, embedded=True), folder, broker)
         try:
             yield local
         finally:

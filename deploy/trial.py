@@ -24,9 +24,12 @@ def claim_folder(folder: Path, trial: Mapping[str, object]) -> None:
 
 @contextmanager
 def trial_deployment(
-    folder: Path, keystores: Mapping[str, Keystore], random: Callable[[int], bytes]
+    folder: Path, keystores: Mapping[str, Keystore], random: Callable[[int], bytes], processes: bool = True
 ) -> Iterator[Local]:
-    """Broker, worker and writer over a folder, with the facilities' keys known to the worker."""
+    """Broker, worker and writer over a folder, with the facilities' keys known to the worker.
+
+    Without `processes` only the broker runs, and the caller starts the rest.
+    """
     verify_keys, audit_key = folder / "verify-keys.json", folder / "audit.key"
     verify_keys.write_text(json.dumps({name: store.verify_key.hex() for name, store in keystores.items()}), "utf-8")
     if not audit_key.exists():
@@ -34,6 +37,7 @@ def trial_deployment(
         audit_key.write_bytes(random(32))
     settings = Settings(clickhouse=f"chdb:{folder / 'clickhouse'}", verify_keys=verify_keys, audit_key_file=audit_key)
     with local_deployment(folder / "logs", settings) as local:
-        local.start("worker", "-m", "wardpulse", "worker")
-        local.start("writer", "-m", "wardpulse", "writer")
+        if processes:
+            local.start("worker", "-m", "wardpulse", "worker")
+            local.start("writer", "-m", "wardpulse", "writer")
         yield local

@@ -61,7 +61,7 @@ def _worker() -> None:
     from stream_processors.topology import build, run
 
     settings = Settings.read(os.environ)
-    run(build(settings, live_rules(settings)))
+    run(settings, build(settings, live_rules(settings)))
 
 
 def _writer() -> None:

@@ -52,9 +52,12 @@ class KafkaLog:
             return found.offset if found.offset >= 0 else None
 
     def partitions(self, topic: str) -> list[int]:
-        """The partition numbers of a topic."""
+        """The partition numbers of a topic; BrokerUnavailable if there is no such topic."""
         with _Session(self._bootstrap, "wardpulse-reader") as consumer:
-            return sorted(consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic].partitions)
+            found = sorted(consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic].partitions)
+        if not found:
+            raise BrokerUnavailable(f"topic {topic} does not exist; create the topics first")
+        return found
 
     def read(self, topic: str, partition: int, start: int = 0, until: int | None = None) -> Iterator[LogRecord]:
         """Records from `start` to before `until`, or to the end when called; LogTruncated if `start` is gone."""

@@ -7,14 +7,17 @@ nothing is lost by that.
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from deploy.settings import Settings
 from schemas.codec import encode
+from schemas.errors import BrokerUnavailable
 from schemas.topics import PARTITIONS, Topic
 from stream_processors.exits import stop_process
 from stream_processors.kafka_log import KafkaLog
@@ -31,20 +34,20 @@ Observe = Callable[[Output], None]
 
 def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> faust.App:
     """Wire the worker. `settings` name the broker, `rules` decide."""
-    app = _app(settings)
-    log = KafkaLog(settings.bootstrap)
+    app, log = _app(settings), KafkaLog(settings.bootstrap)
     name = {topic: settings.topic_prefix + topic for topic in Topic}
     raw: dict[str, Any] = {"value_type": bytes, "value_serializer": "raw", "key_serializer": "raw", "acks": False}
 
     async def write(partition: int, stage: Stage) -> None:
-        sent = [
-            await app.producer.send(name[output.topic], _key(output), encode(output.event), partition, None, None)
-            for output in stage
-        ]
-        for output, confirmation in zip(stage, sent, strict=True):
-            await asyncio.wait_for(confirmation, ACK_SECONDS)
-            if observe is not None:
-                observe(output)
+        with _broker_errors():
+            sent = [
+                await app.producer.send(name[output.topic], _key(output), encode(output.event), partition, None, None)
+                for output in stage
+            ]
+            for output, confirmation in zip(stage, sent, strict=True):
+                await asyncio.wait_for(confirmation, ACK_SECONDS)
+                if observe is not None:
+                    observe(output)
 
     anonymiser, analyst = Anonymiser(rules, write), Analyst(rules.catalogue, write)
     runners: dict[str, Runner] = {name[Topic.SUBMISSIONS]: anonymiser, name[Topic.COHORTS]: analyst}
@@ -82,8 +85,9 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> f
                 at = {TP(topic, number): o for topic, r in runners.items() for number, o in r.low_waters().items()}
                 moved = {tp: offset for tp, offset in at.items() if done.get(tp) != offset}
                 # a private name of Faust's consumer: with acks off it has no public way to commit an offset we chose
-                if moved and await app.consumer._commit_offsets(moved):
-                    done = at
+                with _broker_errors():
+                    if moved and await app.consumer._commit_offsets(moved):
+                        done = at
 
     return app
 
@@ -119,6 +123,14 @@ def _take_over(tp: TP, runner: Runner, log: KafkaLog, prefix: str) -> int:
     return needed
 
 
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, TimeoutError) as error:
+        raise BrokerUnavailable(f"Kafka: {type(error).__name__}; check the broker") from None
+
+
 def _key(output: Output) -> bytes | None:
     facility = output.event.facility
     return facility.encode() if facility is not None else None
@@ -145,6 +157,9 @@ def _app(settings: Settings) -> faust.App:
     )
 
 
-def run(app: faust.App) -> None:
-    """Run the worker in the foreground until it is told to stop."""
+def run(settings: Settings, app: faust.App) -> None:
+    """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there."""
+    log = KafkaLog(settings.bootstrap)
+    for topic in Topic:
+        log.partitions(settings.topic_prefix + topic)
     faust.Worker(app, loglevel="warning").execute_from_commandline()

@@ -7,7 +7,6 @@ import asyncio
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.random_logs import random_log
 from tests.records import RULES, records
 
 LOGS, BATCHES = 200, 10
+LONGEST_CLOSE = 25
 Written = dict[tuple[str, str], set[bytes]]
 
 
@@ -36,15 +36,24 @@ class Killed(Exception):
 
 @dataclass
 class Fate:
-    """How many more steps a process lives; a step is an acknowledged output, a handled record or a commit."""
+    """How many more steps a process lives; a step is an acknowledged output, a handled record or a commit.
+
+    Steps at records before `since` do not count.
+    """
 
     steps: int
+    since: int = 0
 
-    def step(self) -> None:
+    def step(self, offset: int = 0) -> None:
         """Live one step more, or not."""
+        if offset < self.since:
+            return
         if self.steps <= 0:
             raise Killed
         self.steps -= 1
+
+
+FOR_EVER = 10**9
 
 
 @dataclass
@@ -80,53 +89,43 @@ def work(cluster: Cluster, rng: random.Random, fate: Fate) -> None:
     story, following = cluster.resumed()
     assert following <= cluster.handled, "reading on from here would pass over a record that nobody handled"
     while following < len(cluster.log):
-        for stage in advance(story, cluster.log[following], RULES):
+        offset = following
+        for stage in advance(story, cluster.log[offset], RULES):
             for output in stage:
-                fate.step()
+                fate.step(offset)
                 cluster.durable.append(output)
         following += 1
         cluster.handled = max(cluster.handled, following)
-        fate.step()
+        fate.step(offset)
         if rng.random() < 0.3:
             cluster.committed = story.low_water(following)
-            fate.step()
-
-
-def lives(cluster: Cluster, rng: random.Random) -> Iterator[Fate]:
-    """Fates of one worker after another; every third is cut short while a round is being written out."""
-    for _ in range(rng.randint(2, 8)):
-        steps = rng.choice([rng.randint(0, 5), rng.randint(0, 60), rng.randint(0, 2 * len(cluster.log))])
-        yield Fate(steps)
+            fate.step(offset)
 
 
 def with_kills(log: list[Record], rng: random.Random) -> Cluster:
     """What there is after a log was worked off by workers that were killed, some having lost their offset."""
     cluster = Cluster(log)
-    for fate in lives(cluster, rng):
+    for _ in range(rng.randint(2, 8)):
+        steps = rng.choice([rng.randint(0, 5), rng.randint(0, 60), rng.randint(0, 2 * len(log))])
         try:
-            work(cluster, rng, fate)
+            work(cluster, rng, Fate(steps, rng.choice([0, 0, cluster.handled])))
         except Killed:
             cluster.committed = None if rng.random() < 0.15 else cluster.committed
-    work(cluster, rng, Fate(10**9))
+    work(cluster, rng, Fate(FOR_EVER))
     return cluster
 
 
-def killed_at_every_output(log: list[Record], offset: int, rng: random.Random) -> Cluster:
-    """What there is when the record at `offset` needs as many lives as it has outputs, and one for the commit."""
-    cluster = Cluster(log[:offset])
-    work(cluster, rng, Fate(10**9))
-    cluster.log = log
-    for outputs in range(40):
-        # a replay from an older opening also writes again the dead letters on its way
-        story, start = cluster.resumed()
-        replayed = sum(
-            1 + len(stage) for at in range(start, offset) for stage in advance(story, log[at], RULES) or [()]
-        )
+def killed_at_every_step(log: list[Record], offset: int, rng: random.Random) -> Cluster:
+    """What there is when workers are killed after each output of the record at `offset`, and around its commit."""
+    cluster = Cluster(log)
+    for steps in range(LONGEST_CLOSE):
         try:
-            work(cluster, rng, Fate(replayed + outputs))
+            work(cluster, rng, Fate(steps, offset))
         except Killed:
             continue
-    work(cluster, rng, Fate(10**9))
+        break
+    else:
+        work(cluster, rng, Fate(FOR_EVER))
     return cluster
 
 
@@ -149,7 +148,7 @@ def several_facilities(rng: random.Random) -> list[Record]:
 def uninterrupted(log: list[Record]) -> Cluster:
     """What there is after a worker that nothing happened to."""
     cluster = Cluster(log)
-    work(cluster, random.Random(0), Fate(10**9))
+    work(cluster, random.Random(0), Fate(FOR_EVER))
     return cluster
 
 
@@ -182,14 +181,14 @@ def test_a_worker_killed_at_random_instants_writes_what_an_uninterrupted_one_wri
         assert_same(with_kills(log, rng), uninterrupted(log), f"seed {seed}")
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_a_worker_killed_after_each_output_of_a_close_seals_the_round_once(seed: int) -> None:
     rng = random.Random(1000 + seed)
     log = several_facilities(rng)
     closes = [record.offset for record in log if b'"round.closed"' in (record.value or b"")]
     expected = uninterrupted(log)
     for offset in closes[:2]:
-        assert_same(killed_at_every_output(log, offset, rng), expected, f"seed {seed}, close at {offset}")
+        assert_same(killed_at_every_step(log, offset, rng), expected, f"seed {seed}, close at {offset}")
 
 
 def test_random_logs_seal_rounds_and_refuse_records_in_every_topic() -> None:
@@ -253,7 +252,7 @@ def analysed_with_kills(log: list[LogRecord], rng: random.Random) -> Analysis:
             asyncio.run(analyse(analysis, rng, Fate(rng.choice([rng.randint(0, 5), rng.randint(0, 200)]))))
         except Killed:
             analysis.committed = None if rng.random() < 0.15 else analysis.committed
-    asyncio.run(analyse(analysis, rng, Fate(10**9)))
+    asyncio.run(analyse(analysis, rng, Fate(FOR_EVER)))
     return analysis
 
 
@@ -270,64 +269,61 @@ def test_an_analyst_killed_at_random_instants_writes_the_indicators_of_an_uninte
 # --- records so large that they are refused ---
 
 
-def envelope(kind: str, facility: str, **fields: Any) -> dict[str, Any]:
+def control(kind: str, facility: str, **fields: Any) -> dict[str, Any]:
     """A control event."""
     event_id = "00000000-0000-4000-8000-000000000000"
     return {"type": kind, "facility": facility, "event_id": event_id, "schema_version": 1, **fields}
 
 
-def one_unit(facility: str, headcount: int = 20) -> dict[str, Any]:
-    """The smallest organisation."""
-    nodes = [{"id": facility, "parent": None, "kind": "facility", "name": "F", "headcount": headcount}]
-    return envelope("organisation.updated", facility, levels=["facility"], nodes=nodes, effective_from="2026-10-05")
-
-
-def padded(record: dict[str, Any], size: int) -> dict[str, Any]:
-    """An organisation record of exactly `size` bytes: with more levels, and nodes until it is long enough."""
-    root, kinds = record["nodes"][0], ["facility", "unit"]
-    filler = [
-        {"id": f"n{number:05}", "parent": root["id"], "kind": "unit", "name": "x" * 100, "headcount": 1}
-        for number in range(size // 200)
+def organised(facility: str, units: int) -> dict[str, Any]:
+    """An organisation of so many units of 20 people."""
+    root = {"id": facility, "parent": None, "kind": "facility", "name": "Facility"}
+    nodes = [
+        {"id": f"u{n}", "parent": facility, "kind": "unit", "name": f"Unit {n}", "headcount": 20} for n in range(units)
     ]
-    grown = {**record, "levels": kinds, "nodes": [root, *filler]}
-    while len(canonical_json(grown)) + 300 < size:
-        number = len(grown["nodes"])
-        grown["nodes"].append({**filler[0], "id": f"n{number:05}"})
-    for node in grown["nodes"][1:]:
-        missing = size - len(canonical_json(grown))
-        if missing <= 0:
-            break
-        node["name"] = "x" * min(120, 100 + missing)
-    return grown
+    levels = ["facility", "unit"]
+    return control("organisation.updated", facility, levels=levels, nodes=[root, *nodes], effective_from="2026-10-05")
 
 
-def opened(facility: str, leaves: list[str]) -> dict[str, Any]:
-    """A round of one form."""
+def opened(facility: str) -> dict[str, Any]:
+    """A round of one form in the first unit."""
     dates = {"first_answer_date": "2026-10-05", "last_answer_date": "2026-10-11"}
-    return envelope(
-        "round.opened", facility, round="w41", forms=["sib5"], leaves=leaves, policy={}, key_id="k", **dates
-    )
+    asked = {"forms": ["sib5"], "leaves": ["u0"], "policy": {}, "key_id": "k"}
+    return control("round.opened", facility, round="w41", **dates, **asked)
 
 
-def open_rounds(story: Story, facility: str) -> set[str]:
-    """Names of a facility's open rounds."""
-    return {name for name, found in story.facilities[facility].rounds.items() if isinstance(found, OpenRound)}
+def answered(facility: str, number: int) -> dict[str, Any]:
+    """One person's answer."""
+    event_id, token = f"{number:08}-0000-4000-8000-000000000000", f"{number:064}"
+    asked = {"round": "w41", "form": "sib5", "form_version": 1, "node": "u0", "answers": {"1": 3}}
+    rest = {"revision": 0, "submitted_on": "2026-10-06", "source": "csv", "key_id": "k", "respondent": token}
+    return {**control("submission", facility, **asked, **rest), "event_id": event_id}
 
 
-def oversized_log(rng: random.Random) -> list[Record]:
-    """An open round of one facility; then another facility's record too large to echo, a small one, and a round."""
-    first, other = one_unit("north"), one_unit("south")
-    return records([first, opened("north", ["north"]), other, padded(other, 999_990), opened("south", ["south"])])
+def open_nodes(story: Story, facility: str) -> int:
+    """How many nodes the organisation of a facility's open round has."""
+    (found,) = story.facilities[facility].rounds.values()
+    assert isinstance(found, OpenRound)
+    return len(found.organisation.nodes)
 
 
-@pytest.mark.xfail(strict=True, reason="story._echo skips the size check of what it does not echo again")
-def test_a_record_refused_as_too_large_is_refused_again_after_a_restart() -> None:
-    log = oversized_log(random.Random(0))
-    cluster = uninterrupted(log)
+@pytest.mark.xfail(strict=True, reason="story._echo does not measure what it does not echo again")
+def test_an_organisation_too_large_to_echo_is_refused_again_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = organised("south", 40)
+    monkeypatch.setattr("schemas.codec.MAX_BYTES", len(canonical_json(large)) + 50)
+    north = [organised("north", 2), opened("north")]
+    cluster = uninterrupted(records([*north, organised("south", 2), large, opened("south")]))
     story, start = cluster.resumed()
-    again = [output for record in log[start:] for stage in advance(story, record, RULES) for output in stage]
-    assert start == 1
-    assert {output.event.event_id for output in again} >= {
-        output.event.event_id for output in cluster.durable if output.topic is Topic.DEADLETTERS
-    }
-    assert open_rounds(story, "south") == {"w41"}
+    for record in cluster.log[start:]:
+        advance(story, record, RULES)
+    assert open_nodes(story, "south") == 3
+
+
+@pytest.mark.xfail(strict=True, reason="longest_seal assumes `withheld`, and `published` is a letter longer")
+def test_a_round_that_was_opened_can_be_sealed_whatever_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = [organised("north", 60), opened("north"), *(answered("north", n) for n in range(15))]
+    log.append(control("round.closed", "north", round="w41"))
+    longest = max(len(encode(output.event)) for output in uninterrupted(records(log)).durable)
+    monkeypatch.setattr("schemas.codec.MAX_BYTES", longest - 1)
+    kinds = [output.event.type for output in uninterrupted(records(log)).durable]
+    assert "round.sealed" in kinds or kinds == ["echo", *["deadletter"] * 17]
