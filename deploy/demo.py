@@ -115,10 +115,10 @@ def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
         for form in forms:
             for scale in catalogue()[form].scales:
                 console.print(unit_table(database, form, scale.id, "unit"))
-    console.print(f"The tables above were read from {local.settings.clickhouse}")
+    console.print(f"The tables above were read from {local.settings.clickhouse}", soft_wrap=True)
     console.rule("closed side: for operators and auditors only")
     for line in counts:
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 def _show_refused(export: Export, folder: Path, console: Console) -> None:
@@ -126,7 +126,10 @@ def _show_refused(export: Export, folder: Path, console: Console) -> None:
     if export.refused:
         path = export.write_refused(folder / "refused.csv")
         reasons = Counter(refused.reason for refused in export.refused)
-        console.print(f"refused: {', '.join(f'{count} {name}' for name, count in sorted(reasons.items()))}; see {path}")
+        console.print(
+            f"refused: {', '.join(f'{count} {name}' for name, count in sorted(reasons.items()))}; see {path}",
+            soft_wrap=True,
+        )
 
 
 def _progress(console: Console) -> Progress:

@@ -3,7 +3,7 @@
 The only import of confluent_kafka beside the embedded broker; it is the fastest of the Kafka clients for bulk reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.errors import BrokerUnavailable, LogTruncated
 
-_TIMEOUT: Final = 30.0
+_TIMEOUT: Final = 15.0
 _WAIT: Final = 0.5
 _BATCH: Final = 10_000
 
@@ -58,6 +58,11 @@ class KafkaLog:
         if not found:
             raise BrokerUnavailable(f"topic {topic} does not exist; create the topics first")
         return found
+
+    def require(self, topics: Iterable[str]) -> None:
+        """BrokerUnavailable unless Kafka answers and has these topics."""
+        for topic in topics:
+            self.partitions(topic)
 
     def read(self, topic: str, partition: int, start: int = 0, until: int | None = None) -> Iterator[LogRecord]:
         """Records from `start` to before `until`, or to the end when called; LogTruncated if `start` is gone."""

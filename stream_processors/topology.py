@@ -13,6 +13,7 @@ from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.exceptions import FaustError
 from faust.types import TP
 
 from deploy.settings import Settings
@@ -127,7 +128,7 @@ def _take_over(tp: TP, runner: Runner, log: KafkaLog, prefix: str) -> int:
 def _broker_errors() -> Iterator[None]:
     try:
         yield
-    except (KafkaError, TimeoutError) as error:
+    except (KafkaError, FaustError, TimeoutError) as error:
         raise BrokerUnavailable(f"Kafka: {type(error).__name__}; check the broker") from None
 
 
@@ -159,7 +160,5 @@ def _app(settings: Settings) -> faust.App:
 
 def run(settings: Settings, app: faust.App) -> None:
     """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there."""
-    log = KafkaLog(settings.bootstrap)
-    for topic in Topic:
-        log.partitions(settings.topic_prefix + topic)
+    KafkaLog(settings.bootstrap).require(settings.topic_prefix + topic for topic in Topic)
     faust.Worker(app, loglevel="warning").execute_from_commandline()

@@ -4,6 +4,7 @@ It assigns itself every partition: a second writer would do the same work twice,
 rejoin after a crash.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -20,6 +21,7 @@ from schemas.errors import BrokerUnavailable, DataError
 from schemas.events import DeadLetter
 from schemas.topics import Topic
 from stream_processors.database import Database
+from stream_processors.kafka_log import KafkaLog
 from stream_processors.runner import check_start, unreadable
 
 GROUP: Final = "wardpulse-writer"
@@ -56,6 +58,9 @@ class Writer:
     def __init__(self, settings: Settings, database: Database, inserted: Callable[[], None] = lambda: None) -> None:
         self._database, self._inserted = database, inserted
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
+        topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
+        # kafka-python would try for ever, and make topics that are missing
+        KafkaLog(settings.bootstrap).require(topics)
         common = {"bootstrap_servers": settings.bootstrap, **kafka_python_options(settings.embedded)}
         with _Broker():
             self._consumer = KafkaConsumer(
@@ -66,14 +71,14 @@ class Writer:
                 max_poll_records=POLL_RECORDS,
             )
             self._producer = KafkaProducer(**common, acks="all", enable_idempotence=not settings.embedded)
-            self._assign([settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)])
+            self._assign(topics)
 
     def _assign(self, topics: Sequence[str]) -> None:
-        numbers = {topic: self._consumer.partitions_for_topic(topic) or set() for topic in topics}
-        missing = [topic for topic, found in numbers.items() if not found]
-        if missing:
-            raise BrokerUnavailable(f"topic {missing[0]} does not exist; create the topics first")
-        partitions = [TopicPartition(topic, number) for topic, found in numbers.items() for number in sorted(found)]
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in topics
+            for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
         self._consumer.assign(partitions)
         starts, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
         for partition in partitions:
@@ -110,6 +115,8 @@ class Writer:
 
     def close(self) -> None:
         """Leave the broker."""
+        # closing its sockets under its own reader, kafka-python logs errors that mean nothing
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
         self._consumer.close()
         self._producer.close()
 

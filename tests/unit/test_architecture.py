@@ -33,8 +33,8 @@ CLOCK_READS: Final = frozenset({"now", "today", "utcnow"})
 
 IMPORTERS: Final[Mapping[str, frozenset[str]]] = {
     "faust": frozenset({"stream_processors/topology.py"}),
-    "mode": frozenset(),
-    "aiokafka": frozenset(),
+    "mode": frozenset({"stream_processors/topology.py"}),
+    "aiokafka": frozenset({"stream_processors/topology.py"}),
     "clickhouse_connect": frozenset({"stream_processors/database.py"}),
     "chdb": frozenset(),
     "confluent_kafka": frozenset({"stream_processors/kafka_log.py", "deploy/embedded.py"}),

@@ -190,17 +190,17 @@ def test_of_several_faults_one_that_says_more_is_named() -> None:
     assert refusal(sent(SUBMISSION, comment=SECRET, respondent=SECRET)).reason == Reason.BAD_TOKEN
 
 
-@pytest.mark.parametrize("text", ["0", "1759622400", "1759622400000"])
 @pytest.mark.xfail(strict=True, reason="digits in a date field are read as seconds since 1970")
-def test_a_number_of_seconds_is_no_date(text: str) -> None:
-    assert refusal(sent(SUBMISSION, submitted_on=text)).reason == Reason.BAD_DATE
+def test_a_number_of_seconds_is_no_date() -> None:
+    for text in ("0", "1759622400", "1759622400000"):
+        assert outcome(sent(SUBMISSION, submitted_on=text)) == Reason.BAD_DATE
 
 
 @pytest.mark.parametrize("figure", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("name", ["mean", "at_risk_share_low", "coverage", "change"])
 @pytest.mark.xfail(strict=True, raises=ValueError, reason="read, and then neither encoded nor hashed")
-def test_a_figure_that_is_no_number_is_refused(name: str, figure: float) -> None:
-    assert outcome(sent(INDICATOR, **{name: figure})) == Reason.BAD_SCHEMA
+def test_a_figure_that_is_no_number_is_refused(figure: float) -> None:
+    for name in (name for name, value in INDICATOR.items() if isinstance(value, float)):
+        assert outcome(sent(INDICATOR, **{name: figure})) == Reason.BAD_SCHEMA
 
 
 def test_an_event_as_long_as_the_limit_is_read_and_one_byte_more_is_not() -> None:

@@ -1,0 +1,93 @@
+"""The commands a newcomer runs first, run as written."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from deploy.export import read_export
+from deploy.resources import catalogue
+from deploy.wiring import file_rules
+from producers.simulate import trial_random
+from schemas.codec import encode
+from stream_processors.dry_run import file_records
+from stream_processors.steps.conservation import OUTCOMES
+from stream_processors.steps.replay import replay
+from tests.e2e.pipeline import expected_tables, stored_tables
+from tests.limesurvey import LIMESURVEY_FILE, limesurvey_export
+
+MAPPING = LIMESURVEY_FILE
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    """A wardpulse command; its output."""
+    command = [sys.executable, "-m", "wardpulse", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def test_the_demo_shows_units_and_accounts_for_every_delivery(tmp_path: Path) -> None:
+    size = ("--facilities", "1", "--staff", "400", "--rounds", "2", "--seed", "9")
+    shown = run("demo", *size, "--data", tmp_path / "trial")
+    assert "published" in shown
+    assert "withheld" in shown
+    received = re.search(r"received (\d+) = (.*?)\n", shown)
+    assert received is not None
+    assert _sum(received[2]) == int(received[1])
+    refused = run("demo", *size[:-1], "10", "--data", tmp_path / "trial", code=78)
+    assert "--data with a new folder" in refused
+
+
+def _sum(terms: str) -> int:
+    return sum(int(count) for count, name in re.findall(r"(\d+) (\w+)", terms) if name in OUTCOMES)
+
+
+def test_a_limesurvey_export_goes_through_the_demo_row_by_row(tmp_path: Path) -> None:
+    export_file = tmp_path / "export.csv"
+    export_file.write_bytes(limesurvey_export(2000))
+    shown = run("demo", "--csv", export_file, "--mapping", MAPPING, "--data", tmp_path / "trial")
+    export = read_export(export_file, MAPPING, catalogue())
+    assert f"{len(export.drafts)} answer sheets read, {len(export.refused)} refused" in shown
+    for reason, count in Counter(refused.reason for refused in export.refused).items():
+        assert f"{count} {reason}" in shown
+    # keys differ from the demo's own, and must not matter to what is published
+    keystore = export.keystore(tmp_path / "other-keys", trial_random(1, "export"))
+    pure = replay(file_records(encode(event) for event in export.events(keystore)), file_rules())
+    assert stored_tables(f"chdb:{tmp_path / 'trial' / 'clickhouse'}") == expected_tables(pure)
+    assert len(pure.cohorts) > 10
+
+
+def test_simulate_and_dry_run_write_what_they_say(tmp_path: Path) -> None:
+    log, out = tmp_path / "events.jsonl", tmp_path / "out"
+    run("simulate", "--out", log, "--facilities", "1", "--staff", "300", "--rounds", "2")
+    shown = run("dry-run", log, "--out", out)
+    assert "2 rounds sealed" in shown
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert names == {
+        "cohorts.jsonl",
+        "indicators.jsonl",
+        "rounds.jsonl",
+        "closed/manifests.jsonl",
+        "closed/deadletters.jsonl",
+        "closed/outcomes.json",
+    }
+
+
+@pytest.mark.parametrize("command", ["", "demo", "simulate", "dry-run", "worker", "writer"])
+def test_help_shows_an_example(command: str) -> None:
+    shown = run(*([command] if command else []), "--help")
+    assert "wardpulse" in shown
+    assert "xample" in shown or "Try it" in shown
+
+
+def test_a_wrong_file_is_one_clear_line_and_an_exit_code(tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("facility: [", "utf-8")
+    (tmp_path / "export.csv").write_text("id\n1\n", "utf-8")
+    shown = run("demo", "--csv", tmp_path / "export.csv", "--mapping", mapping, code=65)
+    assert shown.startswith("wardpulse: ")
+    assert "Traceback" not in shown
