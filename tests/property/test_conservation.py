@@ -9,6 +9,7 @@ import importlib
 import json
 import random
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -322,6 +323,25 @@ def test_records_with_spoilt_bytes_never_stop_the_worker(seed: int) -> None:
                 spoilt[rng.randrange(len(spoilt))] = rng.randrange(256)
             stages = advance(story, record._replace(value=bytes(spoilt)), RULES_OF_SIGNATURES)
             assert all(output.event.type != "submission" for stage in stages for output in stage)
+
+
+@pytest.mark.xfail(strict=True, reason="a sum of headcounts beyond 2**31 - 1 raises ValidationError from node_states")
+def test_headcounts_of_any_size_never_stop_the_worker() -> None:
+    event = next(event for event in random_log(random.Random(0)) if event["type"] == "submission")
+    units = [node(id=f"u{number}", headcount=10**6, parent=event["facility"]) for number in range(2200)]
+    log = [organised(event, *units), opening(event, leaves=["u0"])]
+    assert_accounted_for([refused(None, item) for item in log], "headcounts")
+
+
+@pytest.mark.xfail(strict=True, reason="codec.decode collects every error of a record, and a small one can hold many")
+@pytest.mark.parametrize(
+    "start", ['{"type":"echo","event":{"type":"round.sealed","nodes":[', '{"type":"round.sealed","nodes":[']
+)
+def test_a_record_with_very_many_errors_is_refused_as_fast_as_any(start: str) -> None:
+    value = start.encode() + b"{}," * 20_000 + b"{}]" + b"}" * start.count("{")
+    began = time.perf_counter()
+    advance(Story(), Record(0, 0, BASE.encode(), value, None), RULES)
+    assert time.perf_counter() - began < 0.3
 
 
 # --- the mutation check ---

@@ -12,7 +12,7 @@ from stream_processors.steps.replay import Replay
 from tests.random_logs import random_log
 from tests.records import replayed
 
-LOGS, BATCHES = 200, 5
+LOGS, BATCHES = 120, 5
 DELIVERIES = {"submission", "submission.withdrawn"}
 Event = dict[str, Any]
 Span = tuple[str, str, int]

@@ -14,7 +14,7 @@ import pytest
 
 from schemas.canonical import canonical_json
 from schemas.codec import encode
-from schemas.events import CohortSealed, Echo, RoundSealed
+from schemas.events import CohortSealed, Echo, RoundOpened, RoundSealed
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
 from stream_processors.runner import Analyst
@@ -153,15 +153,19 @@ def uninterrupted(log: list[Record]) -> Cluster:
 
 
 def assert_sealed_once(cluster: Cluster) -> None:
-    """Every row precedes its round's seal, and after the seal none that is new or different appears."""
+    """Every row precedes its round's seal; after it none that is new appears, and after the echo none at all."""
     rows: dict[tuple[str, str], set[bytes]] = defaultdict(set)
-    sealed = set()
+    sealed, echoed = set(), set()
     for _, event in cluster.durable:
         if isinstance(event, CohortSealed):
-            assert (event.facility, event.round) not in sealed or encode(event) in rows[event.facility, event.round]
-            rows[event.facility, event.round].add(encode(event))
-        if isinstance(event, RoundSealed):
+            name = (event.facility, event.round)
+            assert name not in echoed
+            assert name not in sealed or encode(event) in rows[name]
+            rows[name].add(encode(event))
+        elif isinstance(event, RoundSealed):
             sealed.add((event.facility, event.round))
+        elif isinstance(event, Echo) and isinstance(event.event, RoundSealed):
+            echoed.add((event.facility, event.event.round))
     assert set(rows) <= sealed
 
 
@@ -189,6 +193,20 @@ def test_a_worker_killed_after_each_output_of_a_close_seals_the_round_once(seed:
     expected = uninterrupted(log)
     for offset in closes[:2]:
         assert_same(killed_at_every_step(log, offset, rng), expected, f"seed {seed}, close at {offset}")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_offset_to_commit_never_passes_the_opening_of_a_round_not_sealed(seed: int) -> None:
+    log, story = several_facilities(random.Random(seed)), Story()
+    waiting: dict[tuple[str, str], int] = {}
+    for record in log:
+        for stage in advance(story, record, RULES):
+            for _, event in stage:
+                if isinstance(event, Echo) and isinstance(event.event, RoundOpened):
+                    waiting[event.facility, event.event.round] = event.offset
+                elif isinstance(event, RoundSealed):
+                    del waiting[event.facility, event.round]
+        assert story.low_water(record.offset + 1) == min(waiting.values(), default=record.offset + 1)
 
 
 def test_random_logs_seal_rounds_and_refuse_records_in_every_topic() -> None:
