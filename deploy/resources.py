@@ -1,6 +1,7 @@
 """What ships with the code, read once: instruments, migrations, and the hash of the code that decides."""
 
 import hashlib
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -17,6 +18,7 @@ def instruments() -> tuple[Instrument, ...]:
     return tuple(Instrument.model_validate(yaml.safe_load((folder / name).read_text("utf-8"))) for name in names)
 
 
+@cache
 def catalogue() -> Catalogue:
     """Every form by id."""
     return {form.id: form for instrument in instruments() for form in instrument.build_forms()}

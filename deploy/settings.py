@@ -20,9 +20,13 @@ def _boolean(text: str) -> bool:
 
 def _minimum_k(text: str) -> int:
     floor, why = FLOORS["k"]
-    if int(text) < floor:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+    if number < floor:
         raise ValueError(f"may not be under {floor:.0f}: {why}")
-    return int(text)
+    return number
 
 
 def _setting(default: Any, read: Callable[[str], Any], *, secret: bool = False) -> Any:
@@ -40,7 +44,7 @@ class Settings:
     clickhouse: str = _setting("chdb:wardpulse-data/clickhouse", str, secret=True)
     """`chdb:FOLDER`, or `https://user:password@host:port/database`."""
     verify_keys: Path | None = _setting(None, Path)
-    """JSON file of facility to hex Ed25519 public key; control events of others are refused."""
+    """JSON file of facility to hex Ed25519 public keys; control events of others are refused."""
     audit_key_file: Path | None = _setting(None, Path)
     """File of at least 32 random bytes that key the manifests' tags."""
     minimum_k: int = _setting(5, _minimum_k)

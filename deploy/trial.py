@@ -31,7 +31,7 @@ def trial_deployment(
     Without `processes` only the broker runs, and the caller starts the rest.
     """
     verify_keys, audit_key = folder / "verify-keys.json", folder / "audit.key"
-    verify_keys.write_text(json.dumps({name: store.verify_key.hex() for name, store in keystores.items()}), "utf-8")
+    verify_keys.write_text(json.dumps({name: [store.verify_key.hex()] for name, store in keystores.items()}), "utf-8")
     if not audit_key.exists():
         audit_key.touch(mode=0o600)
         audit_key.write_bytes(random(32))

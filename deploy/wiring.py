@@ -1,9 +1,10 @@
 """From settings to the rules the steps run under."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from deploy.resources import catalogue, code_hash
 from deploy.settings import Settings
@@ -12,6 +13,7 @@ from schemas.errors import SettingsError
 from stream_processors.steps.rounds import Rules
 
 AUDIT_KEY_BYTES: Final = 32
+PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 TRIAL_AUDIT_KEY: Final = b"no secret: for trials on a file only"
 
 
@@ -20,7 +22,7 @@ def live_rules(settings: Settings) -> Rules:
     keys = _verify_keys(settings.verify_keys)
 
     def genuine(facility: str, value: bytes, signature: bytes | None) -> bool:
-        return facility in keys and verify(keys[facility], value, signature)
+        return any(verify(key, value, signature) for key in keys.get(facility, ()))
 
     return Rules(catalogue(), genuine, _audit_key(settings.audit_key_file), code_hash(), settings.minimum_k)
 
@@ -34,13 +36,17 @@ def _vouched_for(*_: object) -> bool:
     return True
 
 
-def _verify_keys(path: Path | None) -> Mapping[str, bytes]:
+def _verify_keys(path: Path | None) -> Mapping[str, list[bytes]]:
+    """Each facility's keys: one, or several while a new one replaces an old one."""
     if path is None:
         raise SettingsError("WARDPULSE_VERIFY_KEYS must name the file of the facilities' public keys")
     try:
-        return {facility: bytes.fromhex(key) for facility, key in json.loads(path.read_bytes()).items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        raise SettingsError(f"{path} must be a JSON object of facility to hexadecimal public key") from None
+        given = TypeAdapter(dict[str, list[PublicKey]]).validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise SettingsError(
+            f'{path} must be a JSON object of facility to public keys, {{"general": ["64 hexadecimal digits"]}}'
+        ) from None
+    return {facility: [bytes.fromhex(key) for key in keys] for facility, keys in given.items()}
 
 
 def _audit_key(path: Path | None) -> bytes:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     OUTSIDE_DATES = "outside_dates"
     REPEATED_INSTRUMENT = "repeated_instrument"
     SENSITIVE_FORM = "sensitive_form"
+    REPEATED_EVENT = "repeated_event"
     ROUND_OPENED_TWICE = "round_opened_twice"
     ROUND_CLOSED_TWICE = "round_closed_twice"
     ROUND_OVERLAPS = "round_overlaps"

@@ -5,11 +5,27 @@ holds a facility's whole story in order.
 """
 
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from schemas.policy import Policy
+
+
+class _WrittenDay:
+    """On the wire a day is YYYY-MM-DD and nothing else; within what every store can hold."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        first, last = date(2000, 1, 1), date(2100, 1, 1)
+        text = core_schema.str_schema(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+        return core_schema.json_or_python_schema(
+            core_schema.chain_schema([text, core_schema.date_schema(strict=False, ge=first, le=last)]),
+            core_schema.date_schema(strict=True, ge=first, le=last),
+        )
+
+
+Day = Annotated[date, _WrittenDay()]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 # rounds are commonly named after ISO weeks, 2026-W41, so they may hold capitals
@@ -17,9 +33,12 @@ RoundId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Path = Annotated[tuple[Id, ...], Field(min_length=1, max_length=10, fail_fast=True)]
 CohortId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}$")]
-Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MOST: Final = 2**31 - 1
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Small = Annotated[int, Field(ge=0, le=255)]
 Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Total = Annotated[int, Field(ge=-(2**53), le=2**53)]
 State = Literal["published", "withheld", "not_fielded"]
@@ -29,7 +48,7 @@ BELOW_K: Final = "<K"
 class Frozen(BaseModel):
     """What every model of the contract shares."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Event(Frozen):
@@ -51,7 +70,7 @@ class Submission(Event):
     respondent: Token
     revision: Count
     answers: Annotated[dict[ItemId, Annotated[int, Field(ge=-(10**6), le=10**6)]], Field(max_length=200)]
-    submitted_on: date
+    submitted_on: Day
     source: Id
     key_id: Id
 
@@ -70,10 +89,10 @@ class RoundOpened(Event):
 
     type: Literal["round.opened"] = "round.opened"
     round: RoundId
-    forms: Annotated[tuple[Id, ...], Field(min_length=1, max_length=50)]
-    first_answer_date: date
-    last_answer_date: date
-    leaves: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100_000)]
+    forms: Annotated[tuple[Id, ...], Field(min_length=1, max_length=50, fail_fast=True)]
+    first_answer_date: Day
+    last_answer_date: Day
+    leaves: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100_000, fail_fast=True)]
     policy: Policy
     key_id: Id
 
@@ -99,9 +118,9 @@ class OrganisationUpdated(Event):
     """The whole organisation of a facility. In force for rounds opened after it."""
 
     type: Literal["organisation.updated"] = "organisation.updated"
-    levels: Annotated[tuple[Id, ...], Field(min_length=1, max_length=10)]
-    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=100_000)]
-    effective_from: date
+    levels: Annotated[tuple[Id, ...], Field(min_length=1, max_length=10, fail_fast=True)]
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=100_000, fail_fast=True)]
+    effective_from: Day
 
 
 class Intervention(Event):
@@ -109,7 +128,7 @@ class Intervention(Event):
 
     type: Literal["intervention"] = "intervention"
     node: Id
-    on: date
+    on: Day
     kind: Id
     label: Id
 
@@ -120,23 +139,32 @@ class CohortSealed(Event):
     type: Literal["cohort.sealed"] = "cohort.sealed"
     cohort_id: CohortId
     node: Id
-    path: tuple[Id, ...]
+    path: Path
     round: RoundId
     form: Id
     scale: Id
-    n: Count
+    n: Annotated[int, Field(ge=1, le=MOST)]
     score_low: Total
     score_high: Total
     at_risk_low: Count | None
     at_risk_high: Count | None
     policy_hash: Sha256
 
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        low, high = self.at_risk_low, self.at_risk_high
+        if (low is None) != (high is None) or self.score_low > self.score_high:
+            raise ValueError("bounds are out of order")
+        if low is not None and high is not None and not low <= high <= self.n:
+            raise ValueError("bounds are out of order")
+        return self
+
 
 class NodeState(Frozen):
     """What a reader may know of a node in a round: its place, and per form whether anything is published."""
 
     node: Id
-    path: tuple[Id, ...]
+    path: Path
     name: str
     kind: Id
     headcount: Count | Literal["<K"]
@@ -148,12 +176,18 @@ class RoundSealed(Event):
 
     type: Literal["round.sealed"] = "round.sealed"
     round: RoundId
-    forms: tuple[Id, ...]
-    first_answer_date: date
-    last_answer_date: date
+    forms: Annotated[tuple[Id, ...], Field(fail_fast=True)]
+    first_answer_date: Day
+    last_answer_date: Day
     policy: Policy
     policy_hash: Sha256
-    nodes: tuple[NodeState, ...]
+    nodes: Annotated[tuple[NodeState, ...], Field(fail_fast=True)]
+
+    @model_validator(mode="after")
+    def _every_node_has_a_state_in_every_form(self) -> Self:
+        if any(set(node.states) != set(self.forms) for node in self.nodes):
+            raise ValueError("a node lacks a state, or has one of another form")
+        return self
 
 
 class Outcomes(Frozen):
@@ -192,23 +226,26 @@ class CohortManifest(Evidence):
     node: Id
     part: Count
     parts: Count
-    tags: tuple[Sha256, ...]
+    tags: Annotated[tuple[Sha256, ...], Field(fail_fast=True)]
 
 
 class FormManifest(Evidence):
     """The outcome counts of one form up to the close, and the cohorts it was sealed into."""
 
     type: Literal["form.manifest"] = "form.manifest"
-    cohorts: tuple[CohortId, ...]
+    cohorts: Annotated[tuple[CohortId, ...], Field(fail_fast=True)]
     outcomes: Outcomes
 
 
 class Echo(Event):
-    """A control event the worker acted on, with its offset; read first after an assignment."""
+    """A control event the worker has acted on, with its offset; read first after an assignment.
+
+    That of a close marker is written when the round is sealed, after all else.
+    """
 
     type: Literal["echo"] = "echo"
     offset: Offset
-    event: Annotated[OrganisationUpdated | RoundOpened | RoundSealed, Field(discriminator="type")]
+    event: Annotated[OrganisationUpdated | RoundOpened | RoundClosed, Field(discriminator="type")]
 
 
 class Indicator(Event):
@@ -216,13 +253,13 @@ class Indicator(Event):
 
     type: Literal["indicator"] = "indicator"
     node: Id
-    path: tuple[Id, ...]
+    path: Path
     round: RoundId
     form: Id
     scale: Id
-    window: Count
-    rounds_published: Count
-    rounds_fielded: Count
+    window: Small
+    rounds_published: Small
+    rounds_fielded: Small
     state: State
     responses: Count | None
     mean: float | None

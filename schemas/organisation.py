@@ -1,11 +1,12 @@
 """The organisation as a checked tree."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.canonical import sha256_hex
 from schemas.errors import DataError, Reason
-from schemas.events import Node, OrganisationUpdated
+from schemas.events import MOST, Node, OrganisationUpdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def _bad(detail: str) -> DataError:
 
 
 def _first_repeat(event: OrganisationUpdated) -> str:
-    ids = [node.id for node in event.nodes]
-    return next(node for node in ids if ids.count(node) > 1)
+    counts = Counter(node.id for node in event.nodes)
+    return next(node for node, count in counts.items() if count > 1)
 
 
 def _check_root(event: OrganisationUpdated, nodes: Mapping[str, Node]) -> None:
@@ -102,4 +103,6 @@ def _headcounts(
         if given is None and nodes[node].kind == event.levels[-1]:
             raise _bad(f"node {node} is a leaf and needs a headcount")
         counts[node] = below if given is None else given
+        if counts[node] > MOST:
+            raise _bad(f"node {node} has a headcount over {MOST}")
     return counts

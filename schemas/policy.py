@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.canonical import sha256_hex
@@ -16,6 +16,10 @@ FLOORS: Final[dict[str, tuple[float, str]]] = {
 }
 
 
+def _without_minus_zero(slack: float) -> float:
+    return slack + 0.0  # minus zero equals zero but would hash differently
+
+
 class Policy(BaseModel):
     """Frozen parameters under which a round is sealed. Its hash is in every cohort."""
 
@@ -25,7 +29,7 @@ class Policy(BaseModel):
     coalition: Annotated[int, Field(le=1_000)] = 1
     outside: Annotated[int, Field(le=10_000)] = 3
     k_sensitive: Annotated[int, Field(le=10_000)] = 30
-    headcount_slack: Annotated[float, Field(le=1, allow_inf_nan=False)] = 0.10
+    headcount_slack: Annotated[float, Field(le=1, allow_inf_nan=False), AfterValidator(_without_minus_zero)] = 0.10
     identity: Literal["person", "response"] = "person"
 
     @model_validator(mode="after")

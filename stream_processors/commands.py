@@ -69,6 +69,8 @@ def _writer() -> None:
     from stream_processors.writer import Writer
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # the driver quotes values it cannot store
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
     settings = Settings.read(os.environ)
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

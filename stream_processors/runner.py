@@ -5,7 +5,8 @@ the next is written, and all of them before the offset moves.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from schemas.canonical import derived_id
@@ -15,13 +16,17 @@ from schemas.events import DeadLetter, Echo
 from schemas.instruments.scoring import Catalogue
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
-from stream_processors.steps.indicators import History, fold
+from stream_processors.steps.indicators import History, fold, remember
 from stream_processors.steps.restart import resume
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage, Story, advance
 
 Write = Callable[[int, Stage], Awaitable[None]]
 """Write a stage to a partition; returns when all of it is acknowledged."""
+
+
+Read = Callable[[int, int], Awaitable[Sequence[LogRecord]]]
+"""Read a partition's records from one offset to before another."""
 
 
 class Runner(ABC):
@@ -57,9 +62,18 @@ class Runner(ABC):
         if self._tenures.get(record.partition) is tenure:
             self._following[record.partition] = record.offset + 1
 
-    def skip_to(self, partition: int, offset: int) -> None:
-        """Pass over offsets that hold no records, such as transaction markers."""
-        self._following[partition] = max(self._following[partition], offset)
+    async def catch_up(self, partition: int, until: int, read: Read) -> None:
+        """Take the records before `until` that delivery left out. Offsets without a record, such as transaction
+        markers, are passed over."""
+        tenure = self._tenures.get(partition)
+        missing = await read(self._following[partition], until)
+        for record in missing:
+            if self._tenures.get(partition) is not tenure:
+                return
+            self._following[partition] = record.offset
+            await self.handle(Record(*record))
+        if self._tenures.get(partition) is tenure:
+            self._following[partition] = until
 
     def _begin(self, partition: int, start: int) -> int:
         self._following[partition], self._tenures[partition] = start, object()
@@ -99,7 +113,7 @@ class Anonymiser(Runner):
 
     def low_waters(self) -> dict[int, int]:
         """The oldest open round's opening, or the next offset where none is open."""
-        return {partition: self._stories[partition].low_water(at) for partition, at in self._following.items()}
+        return {partition: self._stories[partition].low_water(at) for partition, at in list(self._following.items())}
 
     def _stages(self, record: Record) -> Iterable[Stage]:
         return advance(self._stories[record.partition], record, self._rules)
@@ -120,7 +134,8 @@ class Analyst(Runner):
         self._histories[partition] = History()
         for record in past:
             if record.offset < (committed or 0):
-                self._outputs(Record(*record))
+                with suppress(DataError):
+                    remember(self._histories[partition], decode(record.value), self._catalogue)
         return self._begin(partition, committed or 0)
 
     def release(self, partition: int) -> None:

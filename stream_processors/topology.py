@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import faust
@@ -21,7 +22,7 @@ from schemas.codec import encode
 from schemas.errors import BrokerUnavailable
 from schemas.topics import PARTITIONS, Topic
 from stream_processors.exits import stop_process
-from stream_processors.kafka_log import KafkaLog
+from stream_processors.kafka_log import KafkaLog, LogRecord
 from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage
@@ -100,20 +101,14 @@ async def _consume(stream: faust.StreamT[bytes], runner: Runner, log: KafkaLog) 
                 message = event.message
                 following = runner.following(message.partition)
                 if following is not None and message.offset > following:
-                    await _fill_gap(runner, log, message.topic, message.partition, message.offset)
+                    read = partial(_read, log, message.topic, message.partition)
+                    await runner.catch_up(message.partition, message.offset, read)
                 signature = dict(message.headers or ()).get("signature")
                 await runner.handle(Record(message.partition, message.offset, message.key, message.value, signature))
 
 
-async def _fill_gap(runner: Runner, log: KafkaLog, topic: str, partition: int, until: int) -> None:
-    """Read from the log what delivery left out, as it may around a rebalance; LogTruncated if it is gone."""
-    following = runner.following(partition)
-    missing = await asyncio.to_thread(lambda: list(log.read(topic, partition, following or 0, until)))
-    for record in missing:
-        runner.skip_to(partition, record.offset)
-        await runner.handle(Record(*record))
-    if runner.following(partition) is not None:
-        runner.skip_to(partition, until)
+async def _read(log: KafkaLog, topic: str, partition: int, start: int, until: int) -> list[LogRecord]:
+    return await asyncio.to_thread(lambda: list(log.read(topic, partition, start, until)))
 
 
 def _take_over(tp: TP, runner: Runner, log: KafkaLog, prefix: str) -> int:

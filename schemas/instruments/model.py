@@ -71,6 +71,13 @@ class Instrument(_Strict):
                 raise ValueError(f"form {form} has an item in two scales")
         return self
 
+    @model_validator(mode="after")
+    def _cuts_divide_people(self) -> Self:
+        for name in self.scales:
+            if not self._scale(name).divides:
+                raise ValueError(f"nobody, or everybody, would be at risk on scale {name}")
+        return self
+
     def build_forms(self) -> Iterator[Form]:
         """Each form with its scales in the order the YAML names them."""
         for form, scales in self.forms.items():

@@ -77,6 +77,11 @@ class Scale:
             for total in range(answered * self.low, answered * self.high + 1):
                 yield self._scored(total, answered)
 
+    @property
+    def divides(self) -> bool:
+        """Whether a cut, if there is one, leaves possible scores on both sides."""
+        return self.cut is None or {score.at_risk for score in self._possible()} == {True, False}
+
     @cached_property
     def at_risk_range(self) -> tuple[int, int]:
         """[l1, u1], the scores a person at risk can have. Only for scales with a cut."""

@@ -43,8 +43,9 @@ def close_round(opened: OpenRound, offset: int, rules: Rules) -> Closing:
 
 def longest_seal(opened: OpenRound) -> RoundSealed:
     """The largest `round.sealed` this round can end with, whatever is answered."""
-    nothing_published: dict[str, list[tuple[str, ...]]] = {name: [] for name in opened.forms}
-    return _round_sealed(opened, nothing_published)
+    # "published" is the longest word among the states; every node is on a path if every node is one's end
+    everywhere = list(opened.organisation.paths.values())
+    return _round_sealed(opened, dict.fromkeys(opened.forms, everywhere))
 
 
 def _sealing(opened: OpenRound, held: HeldForm) -> Sealing:

@@ -4,7 +4,7 @@ Means and shares are exact rationals until the last step; only Wilson's limits (
 22:209-212) use floating point.
 """
 
-from collections import defaultdict
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -33,10 +33,14 @@ class RoundFigures:
 
 @dataclass(slots=True)
 class History:
-    """The sealed rounds of each facility in the order of their close, rebuilt from the cohorts topic."""
+    """What the cohorts topic has said so far, rebuilt from it.
+
+    `fielded` holds, per facility, form and node, the last rounds in which the form was fielded there, in the order of
+    their close: enough for a window and the one before.
+    """
 
     waiting: dict[tuple[str, str], dict[tuple[str, str], CohortSealed]] = field(default_factory=dict)
-    rounds: dict[str, list[RoundFigures]] = field(default_factory=dict)
+    fielded: dict[tuple[str, str, str], deque[RoundFigures]] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -60,47 +64,49 @@ class Window:
         return sum(known) if len(known) == len(counts) else None
 
 
-def fold(history: History, event: AnyEvent, catalogue: Catalogue) -> list[Indicator]:
-    """Take the next event of the cohorts topic; the first `round.sealed` of a round yields its indicators."""
-    if isinstance(event, CohortSealed):
+def remember(history: History, event: AnyEvent, catalogue: Catalogue) -> RoundSealed | None:
+    """Take the next event of the cohorts topic into the history; returns it if it is a round's first `round.sealed`."""
+    if isinstance(event, CohortSealed) and (event.facility, event.round) not in history.seen:
         rows = history.waiting.setdefault((event.facility, event.round), {})
         rows.setdefault((event.cohort_id, event.scale), event)
     elif isinstance(event, RoundSealed) and (event.facility, event.round) not in history.seen:
-        return list(_close(history, event, catalogue))
-    return []
+        if not set(event.forms) <= set(catalogue):
+            raise DataError(Reason.UNKNOWN_FORM)
+        _add_round(history, event)
+        return event
+    return None
 
 
-def _close(history: History, event: RoundSealed, catalogue: Catalogue) -> Iterator[Indicator]:
-    if not set(event.forms) <= set(catalogue):
-        raise DataError(Reason.UNKNOWN_FORM)
+def fold(history: History, event: AnyEvent, catalogue: Catalogue) -> list[Indicator]:
+    """Take the next event of the cohorts topic; the first `round.sealed` of a round yields its indicators."""
+    sealed = remember(history, event, catalogue)
+    return list(_indicators(history, sealed, catalogue)) if sealed is not None else []
+
+
+def _add_round(history: History, event: RoundSealed) -> None:
     history.seen.add((event.facility, event.round))
     rows = history.waiting.pop((event.facility, event.round), {})
     figures = RoundFigures(event, {node.node: node for node in event.nodes}, roll_up(rows.values()))
-    rounds = history.rounds.setdefault(event.facility, [])
-    rounds.append(figures)
+    for node in event.nodes:
+        for form, state in node.states.items():
+            if state != "not_fielded":
+                rounds = history.fielded.setdefault((event.facility, form, node.node), deque(maxlen=2 * WINDOW))
+                rounds.append(figures)
+
+
+def _indicators(history: History, event: RoundSealed, catalogue: Catalogue) -> Iterator[Indicator]:
     for form in event.forms:
-        fielded = _fielded(rounds, form)
         for node in event.nodes:
+            fielded = tuple(history.fielded.get((event.facility, form, node.node), ()))
             for scale in catalogue[form].scales:
-                yield _indicator(event, node, catalogue[form], scale, fielded[node.node])
-
-
-def _fielded(rounds: Iterable[RoundFigures], form: str) -> Mapping[str, list[RoundFigures]]:
-    """Node to the rounds in which the form was fielded on it."""
-    found: dict[str, list[RoundFigures]] = defaultdict(list)
-    for figures in rounds:
-        if form in figures.event.forms:
-            for name, node in figures.nodes.items():
-                if node.states[form] != "not_fielded":
-                    found[name].append(figures)
-    return found
+                yield _indicator(event, node, catalogue[form], scale, fielded)
 
 
 def _indicator(
-    event: RoundSealed, node: NodeState, form: Form, scale: Scale, fielded: Sequence[RoundFigures]
+    event: RoundSealed, node: NodeState, form: Form, scale: Scale, fielded: tuple[RoundFigures, ...]
 ) -> Indicator:
-    current = Window(tuple(fielded[-WINDOW:]), form.id, node.node)
-    previous = Window(tuple(fielded[-2 * WINDOW : -WINDOW]), form.id, node.node)
+    current = Window(fielded[-WINDOW:], form.id, node.node)
+    previous = Window(fielded[:-WINDOW], form.id, node.node)
     totals = current.totals(scale.id)
     state: State = "published" if totals else "withheld"
     if node.states[form.id] == "not_fielded":

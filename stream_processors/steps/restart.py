@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.events import Echo, OrganisationUpdated, RoundOpened, RoundSealed
+from schemas.events import Echo, OrganisationUpdated, RoundClosed, RoundOpened
 from schemas.organisation import organisation
 from stream_processors.steps.rounds import Facility, SealedRound
 from stream_processors.steps.story import Story
@@ -14,16 +14,18 @@ def resume(echoes: Sequence[Echo], committed: int | None) -> tuple[Story, int]:
     With no round open it is the end of what is known to be handled: the committed offset, or the last echo's.
     """
     opened = {(echo.facility, echo.event.round): echo for echo in echoes if isinstance(echo.event, RoundOpened)}
-    sealed = {(echo.facility, echo.event.round): echo.offset for echo in echoes if isinstance(echo.event, RoundSealed)}
+    sealed = {(echo.facility, echo.event.round): echo.offset for echo in echoes if isinstance(echo.event, RoundClosed)}
     last = max((echo.offset for echo in echoes), default=-1)
     waiting = [echo.offset for name, echo in opened.items() if name not in sealed]
     start = min(waiting, default=max(committed or 0, last + 1))
-    story = Story(echoed_until=last)
+    story = Story(accepted=frozenset(echo.offset for echo in echoes if echo.offset >= start))
     for echo in sorted(echoes, key=lambda found: found.offset):
         if isinstance(echo.event, RoundOpened):
             _take_opened(story, echo.event, echo.offset, start, sealed.get((echo.facility, echo.event.round)))
         elif isinstance(echo.event, OrganisationUpdated) and echo.offset < start:
-            story.facilities.setdefault(echo.facility, Facility()).organisation = organisation(echo.event)
+            facility = story.facilities.setdefault(echo.facility, Facility())
+            facility.organisation = organisation(echo.event)
+            facility.organisations.add(echo.event.event_id)
     return story, start
 
 

@@ -20,9 +20,10 @@ class SealedRound:
 
 @dataclass(slots=True)
 class Facility:
-    """What the log has said of one facility so far."""
+    """What the log has said of one facility so far. `organisations` are the event ids of all its records."""
 
     organisation: Organisation | None = None
+    organisations: set[str] = field(default_factory=set)
     rounds: dict[str, OpenRound | SealedRound] = field(default_factory=dict)
 
 
@@ -49,8 +50,6 @@ def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules
         raise DataError(Reason.ROUND_OPENED_TWICE)
     if event.last_answer_date < event.first_answer_date:
         raise DataError(Reason.BAD_DATE)
-    if event.policy.k < rules.minimum_k:
-        raise DataError(Reason.POLICY_UNDER_MINIMUM)
     forms = _forms(event, rules.catalogue)
     _check_leaves(event, facility.organisation)
     _check_overlap(event, (known.terms for known in facility.rounds.values()))

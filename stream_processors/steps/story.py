@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from schemas.canonical import derived_id
-from schemas.codec import decode, encode
-from schemas.errors import DataError, Reason
+from schemas.codec import MAX_BYTES, decode, encode
+from schemas.errors import DataError, FatalError, Reason
 from schemas.events import (
     AnyEvent,
     DeadLetter,
@@ -17,7 +17,6 @@ from schemas.events import (
     OrganisationUpdated,
     RoundClosed,
     RoundOpened,
-    RoundSealed,
     Submission,
     SubmissionWithdrawn,
 )
@@ -45,6 +44,9 @@ class Output(NamedTuple):
     event: AnyEvent
 
 
+SUBMISSION_BYTES: Final = 16_384
+"""Longest record that need not be signed."""
+
 Stage = tuple[Output, ...]
 """Outputs that must all be acknowledged before the next stage is written."""
 
@@ -55,13 +57,13 @@ NOTHING: Final[tuple[Stage, ...]] = ()
 class Story:
     """State of one partition: rebuilt from the log, never stored anywhere else.
 
-    `sealed_ahead` (offset of a round's opening to that of its close) and `echoed_until` are what a restart knows of the
-    part of the log it reads again.
+    `accepted` (offsets of control events) and `sealed_ahead` (offset of a round's opening to that of its close) are
+    what a restart knows of the part of the log it reads again.
     """
 
     facilities: dict[str, Facility] = field(default_factory=dict)
+    accepted: frozenset[int] = frozenset()
     sealed_ahead: dict[int, int] = field(default_factory=dict)
-    echoed_until: int = -1
 
     def low_water(self, following: int) -> int:
         """The offset a restart must read from, if everything before `following` has been handled."""
@@ -92,22 +94,37 @@ class _Refused(Exception):
 def advance(story: Story, record: Record, rules: Rules) -> Iterable[Stage]:
     """Take the next record of a partition into its story; returns what to write, stage by stage."""
     try:
-        return _act(story, record, _genuine(record, rules), rules)
+        return _act(story, record, _genuine(story, record, rules), rules)
     except _Refused as refused:
-        return ((Output(Topic.DEADLETTERS, _dead_letter(record, refused)),),)
+        if record.offset in story.accepted:
+            raise FatalError(
+                f"the control event at offset {record.offset} was accepted once and is refused now ({refused.reason}): "
+                "settings or code changed while a round was open; restore them until it is closed"
+            ) from None
+        return ((Output(Topic.DEADLETTERS, _dead_letter(story, record, refused)),),)
 
 
-def _genuine(record: Record, rules: Rules) -> AnyEvent:
+def _genuine(story: Story, record: Record, rules: Rules) -> AnyEvent:
+    value = record.value or b""
+    # reading something large costs time, so nothing large is read unless it is signed
+    if SUBMISSION_BYTES < len(value) <= MAX_BYTES and not _is_signed(story, record, rules):
+        raise _Refused(Reason.BAD_SIGNATURE)
     try:
-        event = decode(record.value)
+        event = decode(value)
     except DataError as error:
         raise _Refused(error.reason) from None
-    facility = event.facility or ""
-    if record.key != facility.encode():
+    if record.key != (event.facility or "").encode():
         raise _Refused(Reason.KEY_MISMATCH, event)
-    if not isinstance(event, Submission) and not rules.verify(facility, record.value or b"", record.signature):
+    if not isinstance(event, Submission) and not _is_signed(story, record, rules):
         raise _Refused(Reason.BAD_SIGNATURE, event)
     return event
+
+
+def _is_signed(story: Story, record: Record, rules: Rules) -> bool:
+    if record.offset in story.accepted:
+        return True
+    facility = (record.key or b"").decode("ascii", "replace")
+    return rules.verify(facility, record.value or b"", record.signature)
 
 
 def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Iterable[Stage]:
@@ -159,9 +176,10 @@ def _submission(story: Story, record: Record, event: Submission) -> Iterable[Sta
 def _after_close(found: SealedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Iterable[Stage]:
     if record.offset < found.closed_at:
         return NOTHING  # read again after a restart; it was counted when the round was sealed
+    if isinstance(event, SubmissionWithdrawn):
+        raise _Refused(Reason.AFTER_CLOSE, event, event.round)
     form = event.form if event.form in found.terms.forms else None
-    outcome: Literal["late", "invalid"] = "late" if isinstance(event, Submission) else "invalid"
-    raise _Refused(Reason.AFTER_CLOSE, event, event.round, form, outcome)
+    raise _Refused(Reason.AFTER_CLOSE, event, event.round, form, "late")
 
 
 def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Iterable[Stage]:
@@ -174,7 +192,12 @@ def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Iter
 
 def _organisation_updated(story: Story, record: Record, event: OrganisationUpdated) -> Iterable[Stage]:
     checked, echo = organisation(event), _echo(story, record, event)
-    story.facilities.setdefault(event.facility, Facility()).organisation = checked
+    facility = story.facilities.setdefault(event.facility, Facility())
+    # a signature does not age: an old record sent again must not come back into force
+    if event.event_id in facility.organisations:
+        raise DataError(Reason.REPEATED_EVENT)
+    facility.organisations.add(event.event_id)
+    facility.organisation = checked
     return echo
 
 
@@ -184,8 +207,10 @@ def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules
     if closed_at is not None:
         facility.rounds[event.round] = SealedRound(event, closed_at)
         return NOTHING
+    if event.policy.k < rules.minimum_k and record.offset not in story.accepted:
+        raise DataError(Reason.POLICY_UNDER_MINIMUM)
     opened, echo = open_round(facility, event, record.offset, rules), _echo(story, record, event)
-    _echo(story, record, longest_seal(opened))
+    encode(longest_seal(opened))
     facility.rounds[event.round] = opened
     return echo
 
@@ -202,22 +227,23 @@ def _round_closed(story: Story, record: Record, event: RoundClosed, rules: Rules
         tuple(Output(Topic.MANIFESTS, manifest) for manifest in closing.manifests),
         tuple(Output(Topic.COHORTS, row) for row in closing.cohorts),
         (Output(Topic.COHORTS, closing.sealed),),
-        *_echo(story, record, closing.sealed),
+        *_echo(story, record, event),
     )
 
 
-def _echo(story: Story, record: Record, event: OrganisationUpdated | RoundOpened | RoundSealed) -> tuple[Stage, ...]:
+def _echo(story: Story, record: Record, event: OrganisationUpdated | RoundOpened | RoundClosed) -> tuple[Stage, ...]:
     """What a restart reads. DataError if it would be too large: what cannot be echoed is not acted on."""
-    if record.offset <= story.echoed_until:
-        return NOTHING
     echo_id = derived_id("echo", event.facility, record.partition, record.offset)
     echo = Echo(facility=event.facility, event_id=echo_id, offset=record.offset, event=event)
     encode(echo)
+    if record.offset in story.accepted:
+        return NOTHING
     return ((Output(Topic.ROUNDS, echo),),)
 
 
-def _dead_letter(record: Record, refused: _Refused) -> DeadLetter:
-    event = refused.event
+def _dead_letter(story: Story, record: Record, refused: _Refused) -> DeadLetter:
+    # of a facility nobody knows nothing is repeated: what calls itself an id might be a name
+    event = refused.event if refused.event and refused.event.facility in story.facilities else None
     return DeadLetter(
         event_id=derived_id("deadletter", Topic.SUBMISSIONS, record.partition, record.offset),
         outcome=refused.outcome,

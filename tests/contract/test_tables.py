@@ -245,7 +245,6 @@ WEDGES: Final = "the writer stops at such a record, and again each time it is st
         ("indicators/valid/indicator_published", {"rounds_fielded": 256}),
     ],
 )
-@pytest.mark.xfail(strict=True, raises=SinkUnavailable, reason=WEDGES)
 def test_what_is_no_data_error_fits_its_columns(database: Database, name: str, changed: dict[str, Any]) -> None:
     event = {**json.loads((EXAMPLES / f"{name}.json").read_bytes()), **changed}
     try:

@@ -190,14 +190,12 @@ def test_of_several_faults_one_that_says_more_is_named() -> None:
     assert refusal(sent(SUBMISSION, comment=SECRET, respondent=SECRET)).reason == Reason.BAD_TOKEN
 
 
-@pytest.mark.xfail(strict=True, reason="digits in a date field are read as seconds since 1970")
 def test_a_number_of_seconds_is_no_date() -> None:
     for text in ("0", "1759622400", "1759622400000"):
         assert outcome(sent(SUBMISSION, submitted_on=text)) == Reason.BAD_DATE
 
 
 @pytest.mark.parametrize("figure", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="read, and then neither encoded nor hashed")
 def test_a_figure_that_is_no_number_is_refused(figure: float) -> None:
     for name in (name for name, value in INDICATOR.items() if isinstance(value, float)):
         assert outcome(sent(INDICATOR, **{name: figure})) == Reason.BAD_SCHEMA
@@ -242,7 +240,7 @@ def test_a_default_that_is_left_out_is_written_out() -> None:
 
 @given(
     st.dictionaries(st.integers(1, 9999).map(str), st.integers(-(10**6), 10**6), max_size=200),
-    st.dates(),
+    st.dates(date(2000, 1, 1), date(2100, 1, 1)),
     st.integers(0, 2**31 - 1),
 )
 def test_what_is_encoded_decodes_to_the_same_event(answers: dict[str, int], day: date, revision: int) -> None:

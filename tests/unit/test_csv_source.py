@@ -1,20 +1,15 @@
 """Exports as survey systems and spreadsheets write them, and what becomes of damaged ones."""
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from deploy.resources import catalogue
 from producers.keystore import RoundKeys
-from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.csv_file import Draft, Refused, read
 from producers.sources.mapping import Mapping, load_mapping
 from schemas.errors import InputRefused
 from tests.limesurvey import BROKEN, LIMESURVEY_FILE, LIMESURVEY_MAPPING, limesurvey_export
@@ -384,124 +379,6 @@ def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
 def test_utf_16_without_a_mark_is_read_where_the_mapping_says_so() -> None:
     export = (HEADER + "1,ä,u,2026-10-06,3\n").encode("utf-16-le")
     assert len(drafts(export, mapping_of(header={"encoding": "utf-16-le"}))) == 1
-
-
-# identifiers
-
-
-def test_a_draft_does_not_show_who_answered_what() -> None:
-    (draft,) = drafts(HEADER + "response-secret,person-secret,u,2026-10-06,3\n")
-    assert "secret" not in repr(draft)
-    assert "answers" not in repr(draft)
-
-
-def test_a_submission_holds_no_identifier_and_is_the_same_each_time() -> None:
-    (draft,) = drafts(HEADER + "response-secret,person-secret,u,2026-10-06,3\n")
-    submission = to_submission(draft, mapping_of(), KEYS)
-    assert "secret" not in submission.model_dump_json()
-    assert submission == to_submission(draft, mapping_of(), KEYS)
-    assert (submission.node, submission.answers, submission.key_id) == ("u", {"1": 3}, KEYS.key_id)
-
-
-def test_one_person_has_one_token_and_each_response_its_own_id() -> None:
-    rows = "1,Ann,u,2026-10-06,3\n2, ann,u,2026-10-06,4\n"
-    first, second = (to_submission(draft, mapping_of(), KEYS) for draft in drafts(HEADER + rows))
-    assert first.respondent == second.respondent
-    assert first.event_id != second.event_id
-
-
-def test_without_persons_each_response_is_a_respondent() -> None:
-    mapping = mapping_of(identity="response", columns={"response": "id", "unit": "unit", "submitted": "when"})
-    rows = "1,Ann,u,2026-10-06,3\n2,Ann,u,2026-10-06,4\n"
-    first, second = (to_submission(draft, mapping, KEYS) for draft in drafts(HEADER + rows, mapping))
-    assert first.respondent != second.respondent
-
-
-def test_every_draft_of_the_made_up_export_becomes_a_submission() -> None:
-    mapping = LIMESURVEY
-    found = [outcome for outcome in read(limesurvey_export(400), mapping, CATALOGUE) if isinstance(outcome, Draft)]
-    assert {to_submission(draft, mapping, KEYS).form for draft in found} == {"cbi.work"}
-
-
-# fuzz
-
-
-CELLS = st.one_of(
-    st.just(CANARY),
-    st.sampled_from(
-        ["", "3", "3,0", "A3", "U17", "2026-10-06 10:00:00", "[not completed]", "99999999999", "\0", "x\ny", '"', ";"]
-    ),
-    st.text(st.characters(codec="utf-8"), max_size=8),
-)
-
-
-def accounted(export: bytes, mapping: Mapping) -> list[Draft | Refused]:
-    try:
-        found = list(read(export, mapping, CATALOGUE))
-    except InputRefused:
-        return []
-    for outcome in found:
-        if isinstance(outcome, Draft):
-            to_submission(outcome, mapping, KEYS)
-        else:
-            assert CANARY not in repr(outcome)
-    return found
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=400))
-def test_no_bytes_raise_anything_but_a_refusal_of_the_file(data: bytes) -> None:
-    accounted(data, mapping_of())
-    accounted(HEADER.encode() + data, mapping_of())
-    accounted(HEADER.encode("utf-16") + data, mapping_of())
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.lists(CELLS, min_size=1, max_size=16), max_size=6), st.sampled_from(";,\t|"), st.booleans())
-def test_every_written_row_comes_back_as_a_draft_or_a_refusal(
-    rows: list[list[str]], delimiter: str, quoted: bool
-) -> None:
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL)
-    writer.writerow(["id", "who", "unit", "when", "q"])
-    starts = []
-    for row in rows:
-        starts.append(len(io.StringIO(file.getvalue(), newline="").readlines()) + 1)
-        writer.writerow(row)
-    lines = {start for start, row in zip(starts, rows, strict=True) if any(cell.strip() for cell in row)}
-    assert {outcome.line for outcome in accounted(file.getvalue().encode(), mapping_of())} == lines
-
-
-Mutation = Callable[[bytes, int, bytes], bytes]
-MUTATIONS: list[Mutation] = [
-    lambda data, at, piece: data[:at],
-    lambda data, at, piece: data[:at] + piece + data[at:],
-    lambda data, at, piece: data[:at] + piece + data[at + len(piece) :],
-    lambda data, at, piece: data[:at] + data[at + 40 :],
-]
-PIECES = [
-    b'"',
-    b";",
-    b"\n",
-    b"\r",
-    b"\0",
-    b"\xff",
-    b"\xe4",
-    b'""',
-    b"\r\n\r\n",
-    CANARY.encode(),
-    b'"' + CANARY.encode(),
-]
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.sampled_from(MUTATIONS), st.integers(0, 11_000), st.sampled_from(PIECES))
-def test_damage_to_an_export_loses_no_other_row_in_silence(mutate: Mutation, at: int, piece: bytes) -> None:
-    at = max(at % len(DAMAGED), len(DAMAGED.splitlines()[0]) + 2)
-    found = accounted(mutate(DAMAGED, at, piece), LIMESURVEY)
-    before = DAMAGED[:at].count(b"\n")
-    assert set(range(2, before + 1)) <= {outcome.line for outcome in found}
-    assert sum(isinstance(outcome, Draft) for outcome in found if outcome.line <= before) > 0.7 * (before - 1) - 4
 
 
 def test_the_example_in_the_documentation_is_plain_yaml_too() -> None:

@@ -128,7 +128,8 @@ def test_the_burnout_inventory_is_calibrated_to_published_means(form: str, mean:
 def test_persons_spread_as_published(form: str) -> None:
     random = Random(5)
     scale = catalogue()[form].scales[0]
-    scored = [catalogue()[form].score(answer_all(random, form, scale, random.gauss(0, 1))) for _ in range(4000)]
+    given = catalogue()[form]
+    scored = [given.score(answer_all(random, form, scale, random.gauss(0, 1))) for _ in range(4000)]
     figures = [float(scale.published(scores[0].value, 1)) for scores in scored if scores is not None]
     assert stdev(figures) == pytest.approx(17.3, abs=1.5)
 

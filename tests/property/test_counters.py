@@ -1,0 +1,141 @@
+"""Each counter of the conservation rule is needed: with any one increment deleted, a check fails."""
+
+import ast
+import importlib
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import stream_processors
+from stream_processors.steps.conservation import OUTCOMES, Bucket, violations
+from tests.oracle import expected_outcomes
+from tests.random_logs import random_log
+from tests.records import RULES, records, replayed
+
+Event = dict[str, Any]
+Log = list[Event]
+
+from tests.property.test_conservation import BASE
+
+STEPS = "stream_processors.steps"
+COUNTING = ("admit", "closing", "conservation", "seal")
+
+
+class Mutant(MetaPathFinder, InspectLoader):
+    """Imports one module from changed source."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.name, self.source = name, source
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module if it is ours."""
+        return ModuleSpec(name, self) if name == self.name else None
+
+    def get_source(self, fullname: str) -> str:
+        """The changed source."""
+        return self.source
+
+
+def tree_of(module: str) -> ast.Module:
+    """A module's syntax tree."""
+    return ast.parse((Path(stream_processors.__path__[0]) / "steps" / f"{module}.py").read_text("utf-8"))
+
+
+def is_increment(statement: ast.AST) -> bool:
+    """Whether a statement adds to a counter: an attribute, a mapping's entry, or a mapping as a whole."""
+    if isinstance(statement, ast.AugAssign):
+        return not isinstance(statement.target, ast.Name)
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "update"
+
+
+class Without(ast.NodeTransformer):
+    """Replaces one increment, by its line, with nothing."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Drop the increment of that line."""
+        if is_increment(node) and isinstance(node, ast.stmt) and node.lineno == self.line:
+            return ast.Pass()
+        return super().generic_visit(node)
+
+
+def increments() -> list[tuple[str, int]]:
+    """(module, line) of every increment of a counter."""
+    found = [(module, node) for module in COUNTING for node in ast.walk(tree_of(module)) if is_increment(node)]
+    return [(module, node.lineno) for module, node in found if isinstance(node, ast.stmt)]
+
+
+@contextmanager
+def steps_with(module: str, tree: ast.Module) -> Iterator[ModuleType]:
+    """A second copy of the steps, one of its modules changed; yields its `replay`."""
+    original = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith(STEPS)}
+    finder = Mutant(f"{STEPS}.{module}", ast.unparse(tree))
+    sys.meta_path.insert(0, finder)
+    try:
+        yield importlib.import_module(f"{STEPS}.replay")
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if name.startswith(STEPS)]:
+            del sys.modules[name]
+        sys.modules.update(original)
+        stream_processors.steps = original[STEPS]  # type: ignore[attr-defined]
+
+
+@cache
+def rich_log() -> Log:
+    """A log in which every outcome and fate occurs, in closed rounds and, where it can, in open ones."""
+    log: Log = []
+    for number in range(12):
+        text = json.dumps(random_log(random.Random(number)))
+        for name in (BASE, "st-bert"):
+            text = text.replace(f'"{name}"', f'"{name}-{number}"')
+        events = json.loads(text)
+        log += events if number < 8 else [event for event in events if event["type"] != "round.closed"]
+    return log
+
+
+def noticed(module: ModuleType) -> bool:
+    """Whether the rule or the oracle objects to what a copy of the steps makes of the rich log."""
+    result = module.replay(records(rich_log()), RULES)
+    outcomes: dict[Bucket, Counter[str]] = {b: Counter(counts) for b, counts in result.outcomes().items()}
+    if violations(outcomes):
+        return True
+    expected = expected_outcomes(rich_log())
+    return any(
+        {name: outcomes.get(bucket, Counter())[name] for name in counts} != counts
+        for bucket, counts in expected.items()
+    )
+
+
+def test_the_rich_log_has_every_outcome_and_the_unchanged_steps_pass() -> None:
+    with steps_with("admit", tree_of("admit")) as module:
+        assert not noticed(module)
+    total: Counter[str] = Counter()
+    for counts in replayed(rich_log()).outcomes().values():
+        total.update(counts)
+    assert all(total[name] for name in (*OUTCOMES, "published", "withheld"))
+
+
+@pytest.mark.parametrize(("module", "line"), increments())
+def test_a_counter_that_is_not_incremented_is_noticed(module: str, line: int) -> None:
+    with steps_with(module, Without(line).visit(tree_of(module))) as changed_steps:
+        assert noticed(changed_steps), f"{module}.py, line {line}: nothing notices when it is left out"
+
+
+def test_increments_are_found_in_every_module_that_counts() -> None:
+    assert {module for module, _ in increments()} == set(COUNTING)
+    assert len(increments()) >= 19
