@@ -20,13 +20,12 @@ import pytest
 import stream_processors
 from stream_processors.steps.conservation import OUTCOMES, Bucket, violations
 from tests.oracle import expected_outcomes
+from tests.property.test_conservation import BASE
 from tests.random_logs import random_log
 from tests.records import RULES, records, replayed
 
 Event = dict[str, Any]
 Log = list[Event]
-
-from tests.property.test_conservation import BASE
 
 STEPS = "stream_processors.steps"
 COUNTING = ("admit", "closing", "conservation", "seal")
