@@ -12,8 +12,9 @@ help: ## This list
 demo: $(UV) ## Run everything on this machine with a simulated health system (ARGS="--seed 3" and so on)
 	$(RUN) wardpulse demo $(ARGS)
 
-test: check ## The whole gate: check, then every test (ARGS="tests/unit -k seal" for a part)
+test: check ## The whole gate: check, every test, and once more in another time zone
 	$(RUN) pytest $(ARGS)
+	TZ=Asia/Kathmandu $(RUN) pytest --quiet tests/unit tests/contract
 
 check: $(UV) ## Formatting, lint and types
 	$(RUN) ruff format --check .

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.signing import verify
-from producers.client import WellbeingProducer
+from producers.client import WellbeingProducer, partition_of
 from producers.keystore import Keystore
 from producers.simulate import Simulation, lines
 from schemas.canonical import derived_id
@@ -111,6 +111,7 @@ def test_a_facility_is_on_the_partition_every_client_chooses(cluster: Cluster) -
             producer.send(closed(facility))
     placed = {record.key().decode(): record.partition() for record in read(cluster.address, len(FACILITIES))}
     assert placed == {facility: murmur2_partition(cluster.address, facility) for facility in FACILITIES}
+    assert placed == {facility: partition_of(facility, PARTITIONS) for facility in FACILITIES}
     assert len(set(placed.values())) > 1
 
 
