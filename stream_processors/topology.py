@@ -63,7 +63,7 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> f
         await _consume(stream, analyst, log)
 
     @app.on_partitions_revoked.connect
-    async def release(*_: Any, revoked: Iterable[TP] = (), **__: Any) -> None:
+    async def release(_: Any, revoked: Iterable[TP], **__: Any) -> None:
         for tp in revoked:
             runners[tp.topic].release(tp.partition)
 
