@@ -1,0 +1,174 @@
+"""Rolling indicators, on cohorts made by hand."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.resources import catalogue
+from schemas.canonical import derived_id
+from schemas.errors import DataError, Reason
+from schemas.events import CohortSealed, Indicator, NodeState, RoundSealed, State
+from schemas.policy import Policy
+from stream_processors.steps.indicators import History, fold, wilson
+from stream_processors.steps.rollup import Totals
+
+PATH = ("general", "surgery", "ward-1")
+POLICY = Policy()
+
+
+def cohort(
+    round_: str, n: int, score: tuple[int, int], at_risk: tuple[int, int], path: tuple[str, ...] = PATH
+) -> CohortSealed:
+    """A sealed row of the single item; scores are totals in grid units."""
+    return CohortSealed(
+        facility="general",
+        event_id=derived_id(round_, path),
+        cohort_id=derived_id(round_, path).replace("-", ""),
+        node=path[-1],
+        path=path,
+        round=round_,
+        form="sib5",
+        scale="burnout",
+        n=n,
+        score_low=score[0],
+        score_high=score[1],
+        at_risk_low=at_risk[0],
+        at_risk_high=at_risk[1],
+        policy_hash=POLICY.hash(),
+    )
+
+
+def sealed(round_: str, state: State, headcount: int | None = 40, form: str = "sib5") -> RoundSealed:
+    """A round's last record, with one ward."""
+    node = NodeState(
+        node="ward-1",
+        path=PATH,
+        name="Ward 1",
+        kind="unit",
+        headcount="<K" if headcount is None else headcount,
+        states={form: state},
+    )
+    return RoundSealed(
+        facility="general",
+        event_id=derived_id("sealed", round_),
+        round=round_,
+        forms=(form,),
+        first_answer_date=date(2026, 1, 5),
+        last_answer_date=date(2026, 1, 18),
+        policy=POLICY,
+        policy_hash=POLICY.hash(),
+        nodes=(node,),
+    )
+
+
+def run(*events: CohortSealed | RoundSealed) -> list[Indicator]:
+    """The indicators that the events of a cohorts topic yield."""
+    history = History()
+    return [indicator for event in events for indicator in fold(history, event, catalogue())]
+
+
+def test_one_round_gives_its_own_mean_share_and_coverage() -> None:
+    (found,) = run(cohort("r1", 20, (50, 50), (8, 8)), sealed("r1", "published"))
+    assert (found.responses, found.mean, found.coverage, found.at_risk_share) == (20, 2.5, 0.5, 0.4)
+    assert (found.rounds_published, found.rounds_fielded, found.change) == (1, 1, None)
+    # R: binom::binom.wilson(8, 20) gives 0.2188 to 0.6134
+    assert (found.at_risk_share_low, found.at_risk_share_high) == (0.2188, 0.6134)
+
+
+def test_bounds_of_coded_totals_are_carried_and_the_middle_is_shown() -> None:
+    (found,) = run(cohort("r1", 20, (20, 40), (0, 2)), sealed("r1", "published"))
+    assert (found.mean_low, found.mean, found.mean_high) == (1.0, 1.5, 2.0)
+    assert found.at_risk_share == 0.05
+    assert found.at_risk_share_low == 0.0
+    assert found.at_risk_share_high == pytest.approx(wilson(0.1, 20)[1], abs=1e-4)
+
+
+def test_a_window_holds_the_last_four_rounds_in_which_the_form_was_fielded() -> None:
+    events: list[CohortSealed | RoundSealed] = []
+    for number in range(1, 7):
+        events += [
+            cohort(f"r{number}", 20, (20 * number // 2, 20 * number // 2), (10, 10)),
+            sealed(f"r{number}", "published"),
+        ]
+        events += [sealed(f"gap{number}", "not_fielded")]
+    last = run(*events)[-2]
+    assert last.round == "r6"
+    assert (last.rounds_published, last.rounds_fielded, last.responses) == (4, 4, 80)
+    assert last.mean == (3 + 4 + 5 + 6) / 2 / 4
+
+
+def test_the_same_people_answer_again_so_an_interval_does_not_narrow_with_rounds() -> None:
+    events = [
+        event for n in range(4) for event in (cohort(f"r{n}", 20, (50, 50), (8, 8)), sealed(f"r{n}", "published"))
+    ]
+    first, *_, last = run(*events)
+    assert last.responses == 80
+    assert (last.at_risk_share_low, last.at_risk_share_high) == (first.at_risk_share_low, first.at_risk_share_high)
+
+
+def test_change_compares_with_the_four_rounds_before_and_shares_none_with_them() -> None:
+    totals = [40, 40, 40, 40, 60, 60, 60, 60]
+    events = [
+        event
+        for number, total in enumerate(totals)
+        for event in (cohort(f"r{number}", 20, (total, total), (8, 8)), sealed(f"r{number}", "published"))
+    ]
+    found = run(*events)
+    assert [indicator.change for indicator in found[:4]] == [None] * 4
+    assert (found[-1].change, found[-1].change_low, found[-1].change_high) == (1.0, 1.0, 1.0)
+
+
+def test_a_withheld_round_counts_in_coverage_and_in_no_mean() -> None:
+    events = (cohort("r1", 20, (50, 50), (8, 8)), sealed("r1", "published"), sealed("r2", "withheld"))
+    last = run(*events)[-1]
+    assert (last.state, last.responses, last.mean, last.coverage) == ("published", 20, 2.5, 0.25)
+    assert (last.rounds_published, last.rounds_fielded) == (1, 2)
+
+
+@pytest.mark.parametrize("state", ["withheld", "not_fielded"])
+def test_without_a_cohort_there_is_a_state_and_no_number(state: State) -> None:
+    (found,) = run(sealed("r1", state))
+    assert found.state == state
+    assert {found.responses, found.mean, found.at_risk_share, found.coverage, found.change} == {None}
+
+
+def test_a_form_not_fielded_here_this_time_shows_no_figures_of_earlier_rounds() -> None:
+    last = run(cohort("r1", 20, (50, 50), (8, 8)), sealed("r1", "published"), sealed("r2", "not_fielded"))[-1]
+    assert (last.state, last.responses) == ("not_fielded", None)
+
+
+def test_coverage_is_not_shown_where_a_headcount_is_not() -> None:
+    (found,) = run(cohort("r1", 11, (30, 30), (5, 5)), sealed("r1", "published", headcount=None))
+    assert found.coverage is None
+
+
+def test_repeated_rows_and_seals_change_nothing() -> None:
+    row, seal = cohort("r1", 20, (50, 50), (8, 8)), sealed("r1", "published")
+    assert run(row, row, seal, row, seal) == run(row, seal)
+
+
+def test_a_form_that_nobody_knows_is_a_data_error() -> None:
+    with pytest.raises(DataError) as error:
+        run(sealed("r1", "withheld", form="unheard.of"))
+    assert error.value.reason is Reason.UNKNOWN_FORM
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilsons_limits_are_those_of_the_literature(count: int, n: int, low: float, high: float) -> None:
+    # the last row is the example of Newcombe RG (1998) Stat Med 17:857-872, table I
+    assert wilson(count / n, n) == pytest.approx((low, high), abs=5e-5)
+
+
+TOTALS = st.builds(Totals, *[st.integers(0, 1000)] * 5)
+
+
+@given(TOTALS, TOTALS, TOTALS)
+def test_totals_merge_in_any_order_and_grouping(one: Totals, two: Totals, three: Totals) -> None:
+    assert one.merge(two) == two.merge(one)
+    assert one.merge(two).merge(three) == one.merge(two.merge(three))
+    assert one.merge(Totals()) == one
