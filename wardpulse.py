@@ -7,7 +7,7 @@ import typer
 import deploy.commands
 import producers.commands
 import stream_processors.commands
-from schemas.errors import WardpulseError
+from stream_processors.exits import describe, exit_code
 
 _HELP = """Anonymised wellbeing telemetry for hospitals: sealed cohorts in, unit dashboards out.
 
@@ -24,12 +24,12 @@ def application() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line. Errors of ours are one line on standard error and an exit code."""
+    """Run the command line. An error is one line on standard error and an exit code."""
     try:
         application()()
-    except WardpulseError as error:
-        sys.stderr.write(f"wardpulse: {error}\n")
-        sys.exit(getattr(error, "exit_code", 1))
+    except Exception as error:
+        sys.stderr.write(f"wardpulse: {describe(error)}\n")
+        sys.exit(exit_code(error))
 
 
 if __name__ == "__main__":

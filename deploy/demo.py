@@ -164,7 +164,7 @@ def unit_table(database: Database, form: str, scale: str, kind: str) -> Table:
     sql = (files("dashboards") / "queries" / "units.sql").read_text("utf-8")
     rows = database.query(sql, {"form": form, "scale": scale, "kind": kind})
     table = Table(title=f"{form}: the last four rounds of each unit", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("unit", no_wrap=True, max_width=22)
+    table.add_column("unit", no_wrap=True, max_width=26)
     table.add_column("state", no_wrap=True)
     for name in ("answers", "cover", "mean", "risk", "95 %", "change"):
         table.add_column(name, justify="right", no_wrap=True)

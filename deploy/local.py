@@ -13,11 +13,9 @@ from typing import Final, Self
 from deploy.embedded import Broker, embedded_broker
 from deploy.settings import PREFIX, Settings
 from schemas.errors import FatalError, SinkUnavailable
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOPICS, WORKER_GROUP, WRITER_GROUP, Topic
 from stream_processors.kafka_log import KafkaLog
 
-WORKER_GROUP: Final = "wardpulse-worker"
-WRITER_GROUP: Final = "wardpulse-writer"
 STOP_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.2
 

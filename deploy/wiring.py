@@ -24,7 +24,7 @@ def live_rules(settings: Settings) -> Rules:
     def genuine(facility: str, value: bytes, signature: bytes | None) -> bool:
         return any(verify(key, value, signature) for key in keys.get(facility, ()))
 
-    return Rules(catalogue(), genuine, _audit_key(settings.audit_key_file), code_hash(), settings.minimum_k)
+    return Rules(catalogue(), genuine, read_audit_key(settings.audit_key_file), code_hash(), settings.minimum_k)
 
 
 def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY) -> Rules:
@@ -49,7 +49,8 @@ def _verify_keys(path: Path | None) -> Mapping[str, list[bytes]]:
     return {facility: [bytes.fromhex(key) for key in keys] for facility, keys in given.items()}
 
 
-def _audit_key(path: Path | None) -> bytes:
+def read_audit_key(path: Path | None) -> bytes:
+    """The key of the manifests' tags; SettingsError if the file cannot serve."""
     if path is None:
         raise SettingsError("WARDPULSE_AUDIT_KEY_FILE must name a file of at least 32 random bytes")
     try:

@@ -2,7 +2,7 @@
 
 WardpulseError
 |- DataError          a record or row is bad: counted outcome and dead letter; processing goes on
-|- RetryableError     a delivery did not happen: nothing was lost, the caller may try again
+|- RetryableError     69  a delivery did not happen: nothing was lost, the caller may try again
 |- FatalError         the process stops, exit code not 0, nothing skipped
    |- SettingsError       78  a setting, key or file is missing or not allowed
    |- BrokerUnavailable   69  Kafka cannot be read or written
@@ -66,6 +66,8 @@ class DataError(WardpulseError):
 
 class RetryableError(WardpulseError):
     """A delivery that was not confirmed. Event ids are deterministic, so sending again is safe."""
+
+    exit_code: ClassVar[int] = 69
 
 
 class FatalError(WardpulseError):

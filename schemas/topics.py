@@ -27,6 +27,8 @@ class TopicSpec:
     cleanup: str = "delete"
 
 
+WORKER_GROUP: Final = "wardpulse-worker"
+WRITER_GROUP: Final = "wardpulse-writer"
 PARTITIONS: Final = 4
 AUDIT_WINDOW_DAYS: Final = 400
 

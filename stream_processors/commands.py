@@ -11,7 +11,7 @@ import typer
 
 from deploy.resources import migrations
 from deploy.settings import Settings
-from deploy.wiring import TRIAL_AUDIT_KEY, file_rules, live_rules
+from deploy.wiring import TRIAL_AUDIT_KEY, file_rules, live_rules, read_audit_key
 from stream_processors.dry_run import dry_run
 
 _WORKER_HELP = """Anonymise: hold open rounds, seal them at their close, roll up indicators.
@@ -51,7 +51,7 @@ def _dry_run(
         Path | None, typer.Option(help="Key of the manifests' tags; a public one if left out.")
     ] = None,
 ) -> None:
-    key = audit_key_file.read_bytes() if audit_key_file else TRIAL_AUDIT_KEY
+    key = read_audit_key(audit_key_file) if audit_key_file else TRIAL_AUDIT_KEY
     for line in dry_run(events, out, file_rules(key)):
         typer.echo(line)
 

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -36,9 +37,9 @@ class Database:
                 folder = Path(url.removeprefix(_EMBEDDED))
                 folder.mkdir(parents=True, exist_ok=True)
                 return cls(clickhouse_connect.get_client(interface="chdb", path=str(folder)))
-            if url.startswith(("http://", "https://")):
-                return cls(clickhouse_connect.get_client(dsn=url))
-        raise SettingsError("the ClickHouse address must start with chdb:, http:// or https://")
+            scheme = _scheme(url)
+            # the driver takes no scheme from the address: without being told it would send passwords in clear text
+            return cls(clickhouse_connect.get_client(dsn=url, interface=scheme))
 
     def migrate(self, migrations: Sequence[tuple[str, str]]) -> list[str]:
         """Apply the migrations not applied yet; SettingsError if an applied one has since been edited."""
@@ -90,6 +91,21 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _scheme(url: str) -> str:
+    """SettingsError, without quoting the address, unless it is one the driver can use."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "the ClickHouse address must be chdb:FOLDER or http(s)://user:password@host:port/database, "
+            "with special characters of the password percent-encoded"
+        )
+    return parts.scheme
 
 
 def _value(value: Any, is_date: bool) -> Any:

@@ -7,19 +7,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
-from schemas.errors import FatalError, WardpulseError
+from schemas.errors import FatalError, RetryableError, WardpulseError
 
 _log = logging.getLogger("wardpulse")
 
 
-def stop(error: BaseException) -> NoReturn:
-    """Log what happened and end the process. The message of an error that is not ours may hold data: it is left out."""
+def describe(error: BaseException) -> str:
+    """What happened, for a person. The message of an error that is not ours may hold data: it is left out."""
+    if isinstance(error, WardpulseError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
-    what = str(error) if isinstance(error, WardpulseError) else f"at {where}"
-    _log.critical("stopping: %s: %s", type(error).__name__, what)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+    return f"unexpected {type(error).__name__} at {where}; please report it"
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an error: its own, or 70 for one nobody expected."""
+    return error.exit_code if isinstance(error, FatalError | RetryableError) else FatalError.exit_code
+
+
+def stop(error: BaseException) -> NoReturn:
+    """Log what happened and end the process, whatever else is running in it."""
+    _log.critical("stopping: %s: %s", type(error).__name__, describe(error))
     logging.shutdown()
-    os._exit(error.exit_code if isinstance(error, FatalError) else FatalError.exit_code)
+    os._exit(exit_code(error))
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from schemas.errors import BrokerUnavailable, LogTruncated
+from schemas.errors import BrokerUnavailable, LogTruncated, SettingsError
 
 _TIMEOUT: Final = 15.0
 _WAIT: Final = 0.5
@@ -60,9 +60,11 @@ class KafkaLog:
         return found
 
     def require(self, topics: Iterable[str]) -> None:
-        """BrokerUnavailable unless Kafka answers and has these topics."""
-        for topic in topics:
-            self.partitions(topic)
+        """BrokerUnavailable unless these topics are there, SettingsError unless they have as many partitions each."""
+        counts = {topic: len(self.partitions(topic)) for topic in topics}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
+            raise SettingsError(f"all topics must have the same number of partitions, but they have: {listed}")
 
     def read(self, topic: str, partition: int, start: int = 0, until: int | None = None) -> Iterator[LogRecord]:
         """Records from `start` to before `until`, or to the end when called; LogTruncated if `start` is gone."""

@@ -41,6 +41,7 @@ class Runner(ABC):
         self._write = write
         self._following: dict[int, int] = {}
         self._tenures: dict[int, object] = {}
+        self._unacknowledged: set[int] = set()
 
     def following(self, partition: int) -> int | None:
         """The next offset to handle; None for a partition that is not ours."""
@@ -56,11 +57,15 @@ class Runner(ABC):
         if record.offset != self._following.get(record.partition):
             return
         tenure = self._tenures[record.partition]
-        for stage in self._stages(record):
+        stages = self._stages(record)
+        if stages:
+            self._unacknowledged.add(record.partition)
+        for stage in stages:
             await self._write(record.partition, stage)
         # the partition may have been taken away and given back while this waited for Kafka
         if self._tenures.get(record.partition) is tenure:
             self._following[record.partition] = record.offset + 1
+            self._unacknowledged.discard(record.partition)
 
     async def catch_up(self, partition: int, until: int, read: Read) -> None:
         """Take the records before `until` that delivery left out. Offsets without a record, such as transaction
@@ -77,18 +82,23 @@ class Runner(ABC):
 
     def _begin(self, partition: int, start: int) -> int:
         self._following[partition], self._tenures[partition] = start, object()
+        self._unacknowledged.discard(partition)
         return start
 
     @abstractmethod
     def take_over(self, partition: int, past: Iterable[LogRecord], committed: int | None) -> int:
         """Rebuild a partition's state from all records of its past; returns the offset to read from."""
 
-    @abstractmethod
-    def _stages(self, record: Record) -> Iterable[Stage]: ...
+    def low_waters(self) -> dict[int, int]:
+        """Partition to the offset a restart must read from; not of partitions that wait for an acknowledgement."""
+        waiting = self._unacknowledged
+        return {number: self._low_water(number) for number in self._following if number not in waiting}
 
     @abstractmethod
-    def low_waters(self) -> dict[int, int]:
-        """Partition to the offset a restart must read from."""
+    def _stages(self, record: Record) -> Sequence[Stage]: ...
+
+    @abstractmethod
+    def _low_water(self, partition: int) -> int: ...
 
 
 class Anonymiser(Runner):
@@ -111,11 +121,10 @@ class Anonymiser(Runner):
         super().release(partition)
         self._stories.pop(partition, None)
 
-    def low_waters(self) -> dict[int, int]:
-        """The oldest open round's opening, or the next offset where none is open."""
-        return {partition: self._stories[partition].low_water(at) for partition, at in list(self._following.items())}
+    def _low_water(self, partition: int) -> int:
+        return self._stories[partition].low_water(self._following[partition])
 
-    def _stages(self, record: Record) -> Iterable[Stage]:
+    def _stages(self, record: Record) -> Sequence[Stage]:
         return advance(self._stories[record.partition], record, self._rules)
 
 
@@ -143,11 +152,10 @@ class Analyst(Runner):
         super().release(partition)
         self._histories.pop(partition, None)
 
-    def low_waters(self) -> dict[int, int]:
-        """The next offset: everything before it is emitted."""
-        return dict(self._following)
+    def _low_water(self, partition: int) -> int:
+        return self._following[partition]
 
-    def _stages(self, record: Record) -> Iterable[Stage]:
+    def _stages(self, record: Record) -> Sequence[Stage]:
         outputs = self._outputs(record)
         return (outputs,) if outputs else ()
 

@@ -18,16 +18,15 @@ from faust.exceptions import FaustError
 from faust.types import TP
 
 from deploy.settings import Settings
-from schemas.codec import encode
+from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable
-from schemas.topics import PARTITIONS, Topic
-from stream_processors.exits import stop_process
-from stream_processors.kafka_log import KafkaLog, LogRecord
+from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
+from stream_processors.exits import stop, stop_process
+from stream_processors.kafka_log import Bounds, KafkaLog, LogRecord
 from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage
 
-GROUP = "wardpulse-worker"
 BATCH, WITHIN_SECONDS, COMMIT_SECONDS, ACK_SECONDS = 2000, 0.2, 0.5, 60.0
 
 Observe = Callable[[Output], None]
@@ -71,12 +70,9 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> f
     async def take_over(*_: Any, **__: Any) -> None:
         # Faust waits for this, then seeks to the committed offsets and lets records flow
         async with stop_process():
-            new = [tp for tp in app.consumer.assignment() if runners[tp.topic].following(tp.partition) is None]
-            start = {
-                tp: await asyncio.to_thread(_take_over, tp, runners[tp.topic], log, settings.topic_prefix) for tp in new
-            }
-            if start:
-                await app.consumer._commit_offsets(start)
+            for tp in app.consumer.assignment():
+                if runners[tp.topic].following(tp.partition) is None:
+                    await _take_over(app, tp, runners[tp.topic], log, settings.topic_prefix)
 
     @app.task
     async def commit() -> None:
@@ -111,12 +107,20 @@ async def _read(log: KafkaLog, topic: str, partition: int, start: int, until: in
     return await asyncio.to_thread(lambda: list(log.read(topic, partition, start, until)))
 
 
-def _take_over(tp: TP, runner: Runner, log: KafkaLog, prefix: str) -> int:
-    committed = log.committed(prefix + GROUP, tp.topic, tp.partition)
-    needed = runner.take_over(tp.partition, log.read(prefix + runner.past, tp.partition), committed)
-    bounds = log.bounds(tp.topic, tp.partition)
+async def _take_over(app: faust.App, tp: TP, runner: Runner, log: KafkaLog, prefix: str) -> None:
+    generation = app.consumer_generation_id
+    past, committed, bounds = await asyncio.to_thread(_read_past, log, tp, runner.past, prefix)
+    if app.consumer_generation_id != generation:
+        return  # assigned anew meanwhile: what was read may be out of date, and this is called again
+    needed = runner.take_over(tp.partition, past, committed)
     check_start(tp.topic, tp.partition, needed, bounds.start, bounds.end)
-    return needed
+    with _broker_errors():
+        await app.consumer._commit_offsets({tp: needed})
+
+
+def _read_past(log: KafkaLog, tp: TP, past: Topic, prefix: str) -> tuple[list[LogRecord], int | None, Bounds]:
+    committed = log.committed(prefix + WORKER_GROUP, tp.topic, tp.partition)
+    return list(log.read(prefix + past, tp.partition)), committed, log.bounds(tp.topic, tp.partition)
 
 
 @contextmanager
@@ -134,7 +138,7 @@ def _key(output: Output) -> bytes | None:
 
 def _app(settings: Settings) -> faust.App:
     return faust.App(
-        settings.topic_prefix + GROUP,
+        settings.topic_prefix + WORKER_GROUP,
         broker=f"kafka://{settings.bootstrap}",
         store="memory://",
         datadir=tempfile.gettempdir(),
@@ -148,6 +152,7 @@ def _app(settings: Settings) -> faust.App:
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
         producer_acks=-1,
+        producer_max_request_size=MAX_BYTES + 65_536,
         producer_compression_type="gzip",
         producer_request_timeout=ACK_SECONDS / 2,
     )
@@ -156,4 +161,9 @@ def _app(settings: Settings) -> faust.App:
 def run(settings: Settings, app: faust.App) -> None:
     """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there."""
     KafkaLog(settings.bootstrap).require(settings.topic_prefix + topic for topic in Topic)
-    faust.Worker(app, loglevel="warning").execute_from_commandline()
+    try:
+        with _broker_errors():
+            faust.Worker(app, loglevel="warning").execute_from_commandline()
+    except Exception as error:
+        # what Faust gave up on by itself, such as a commit that failed
+        stop(error)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from deploy.embedded import kafka_python_options
@@ -17,14 +17,13 @@ from deploy.settings import Settings
 from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
 from schemas.codec import decode, encode
-from schemas.errors import BrokerUnavailable, DataError
+from schemas.errors import BrokerUnavailable, DataError, LogTruncated
 from schemas.events import DeadLetter
-from schemas.topics import Topic
+from schemas.topics import WRITER_GROUP, Topic
 from stream_processors.database import Database
 from stream_processors.kafka_log import KafkaLog
 from stream_processors.runner import check_start, unreadable
 
-GROUP: Final = "wardpulse-writer"
 POLL_MILLISECONDS: Final = 500
 POLL_RECORDS: Final = 10_000
 CHECK_EVERY_POLLS: Final = 60
@@ -65,7 +64,7 @@ class Writer:
         with _Broker():
             self._consumer = KafkaConsumer(
                 **common,
-                group_id=settings.topic_prefix + GROUP,
+                group_id=settings.topic_prefix + WRITER_GROUP,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 max_poll_records=POLL_RECORDS,
@@ -128,5 +127,7 @@ class _Broker:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OffsetOutOfRangeError | NoOffsetForPartitionError):
+            raise LogTruncated("an offset that is needed is no longer in the log; restore it") from None
         if isinstance(error, KafkaError):
             raise BrokerUnavailable(f"Kafka: {type(error).__name__}; check the bootstrap address") from None

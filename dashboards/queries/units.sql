@@ -1,10 +1,13 @@
--- Every unit at its facility's latest round that fielded the form: figures of the window, or why there are none.
+-- Every unit at the last round that fielded the form there: figures of its window, or why there are none.
+-- A unit on which the form was never fielded is shown at its facility's last round.
 SELECT
     i.facility AS facility,
     n.name AS unit,
     i.round AS round,
     i.state AS state,
     i.responses AS responses,
+    i.rounds_published AS rounds_published,
+    i.rounds_fielded AS rounds_fielded,
     i.coverage AS coverage,
     i.mean AS mean,
     i.at_risk_share AS share,
@@ -13,11 +16,7 @@ SELECT
     i.change AS change
 FROM indicators AS i FINAL
 INNER JOIN nodes AS n FINAL USING (facility, round, form, node)
-INNER JOIN
-(
-    SELECT facility, form, argMax(round, last_answer_date) AS round
-    FROM rounds FINAL
-    GROUP BY facility, form
-) AS latest USING (facility, form, round)
+INNER JOIN rounds AS r FINAL USING (facility, round, form)
 WHERE i.form = {form:String} AND i.scale = {scale:String} AND n.kind = {kind:String}
-ORDER BY i.path
+ORDER BY i.path, i.state != 'not_fielded' DESC, r.last_answer_date DESC, i.round DESC
+LIMIT 1 BY i.facility, i.node

@@ -50,7 +50,10 @@ class HeldForm:
 
 @dataclass(frozen=True, slots=True)
 class OpenRound:
-    """A round between its markers: its terms as logged, and the submissions held per form."""
+    """A round between its markers: its terms as logged, and the submissions held per form.
+
+    `leaves` maps each covered leaf to itself, so that every submission held shares one string for it.
+    """
 
     terms: RoundOpened
     organisation: Organisation

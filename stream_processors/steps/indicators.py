@@ -106,7 +106,8 @@ def _indicator(
     event: RoundSealed, node: NodeState, form: Form, scale: Scale, fielded: tuple[RoundFigures, ...]
 ) -> Indicator:
     current = Window(fielded[-WINDOW:], form.id, node.node)
-    previous = Window(fielded[:-WINDOW], form.id, node.node)
+    # a shorter stretch before the window would compare unlike with like
+    previous = Window(fielded[:-WINDOW] if len(fielded) == 2 * WINDOW else (), form.id, node.node)
     totals = current.totals(scale.id)
     state: State = "published" if totals else "withheld"
     if node.states[form.id] == "not_fielded":

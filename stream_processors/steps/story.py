@@ -3,7 +3,7 @@
 `advance` is the whole anonymiser. It runs the same in the worker, in a dry run on a file and in a replay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -91,7 +91,7 @@ class _Refused(Exception):
         self.reason, self.event, self.round, self.form, self.outcome = reason, event, round_, form, outcome
 
 
-def advance(story: Story, record: Record, rules: Rules) -> Iterable[Stage]:
+def advance(story: Story, record: Record, rules: Rules) -> Sequence[Stage]:
     """Take the next record of a partition into its story; returns what to write, stage by stage."""
     try:
         return _act(story, record, _genuine(story, record, rules), rules)
@@ -127,7 +127,7 @@ def _is_signed(story: Story, record: Record, rules: Rules) -> bool:
     return rules.verify(facility, record.value or b"", record.signature)
 
 
-def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Iterable[Stage]:
+def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequence[Stage]:
     try:
         match event:
             case Submission():
@@ -161,7 +161,7 @@ def _round_of(story: Story, event: Submission | SubmissionWithdrawn | RoundClose
     return found
 
 
-def _submission(story: Story, record: Record, event: Submission) -> Iterable[Stage]:
+def _submission(story: Story, record: Record, event: Submission) -> Sequence[Stage]:
     found = _round_of(story, event)
     if isinstance(found, SealedRound):
         return _after_close(found, record, event)
@@ -173,7 +173,7 @@ def _submission(story: Story, record: Record, event: Submission) -> Iterable[Sta
     raise _Refused(reason, event, event.round, form, outcome)
 
 
-def _after_close(found: SealedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Iterable[Stage]:
+def _after_close(found: SealedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Sequence[Stage]:
     if record.offset < found.closed_at:
         return NOTHING  # read again after a restart; it was counted when the round was sealed
     if isinstance(event, SubmissionWithdrawn):
@@ -182,7 +182,7 @@ def _after_close(found: SealedRound, record: Record, event: Submission | Submiss
     raise _Refused(Reason.AFTER_CLOSE, event, event.round, form, "late")
 
 
-def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Iterable[Stage]:
+def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Sequence[Stage]:
     found = _round_of(story, event)
     if isinstance(found, SealedRound):
         return _after_close(found, record, event)
@@ -190,7 +190,7 @@ def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Iter
     return NOTHING
 
 
-def _organisation_updated(story: Story, record: Record, event: OrganisationUpdated) -> Iterable[Stage]:
+def _organisation_updated(story: Story, record: Record, event: OrganisationUpdated) -> Sequence[Stage]:
     checked, echo = organisation(event), _echo(story, record, event)
     facility = story.facilities.setdefault(event.facility, Facility())
     # a signature does not age: an old record sent again must not come back into force
@@ -201,7 +201,7 @@ def _organisation_updated(story: Story, record: Record, event: OrganisationUpdat
     return echo
 
 
-def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules) -> Iterable[Stage]:
+def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules) -> Sequence[Stage]:
     facility = _facility_of(story, event)
     closed_at = story.sealed_ahead.pop(record.offset, None)
     if closed_at is not None:
@@ -215,7 +215,7 @@ def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules
     return echo
 
 
-def _round_closed(story: Story, record: Record, event: RoundClosed, rules: Rules) -> Iterable[Stage]:
+def _round_closed(story: Story, record: Record, event: RoundClosed, rules: Rules) -> Sequence[Stage]:
     found = _round_of(story, event)
     if isinstance(found, SealedRound):
         if record.offset <= found.closed_at:
@@ -254,5 +254,5 @@ def _dead_letter(story: Story, record: Record, refused: _Refused) -> DeadLetter:
         facility=None if event is None else event.facility,
         round=refused.round,
         form=refused.form,
-        source=event.source if isinstance(event, Submission) else None,
+        source=event.source if refused.round and isinstance(event, Submission) else None,
     )

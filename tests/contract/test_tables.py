@@ -3,8 +3,11 @@
 import hashlib
 import json
 import logging
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any, Final
 
 import pytest
@@ -188,7 +191,7 @@ def test_an_unreachable_server_is_reported_without_its_password(caplog: pytest.L
 
 @pytest.mark.parametrize("address", ["postgres://writer:a-secret@db/wellbeing", "", "clickhouse"])
 def test_an_address_of_another_kind_is_refused_without_quoting_it(address: str) -> None:
-    with pytest.raises(SettingsError, match="must start with chdb:") as refused:
+    with pytest.raises(SettingsError, match="must be chdb:FOLDER") as refused:
         Database.connect(address)
     assert "a-secret" not in str(refused.value)
 
@@ -253,3 +256,19 @@ def test_what_is_no_data_error_fits_its_columns(database: Database, name: str, c
         return
     for table, row in found:
         database.insert(table, [row])
+
+
+def test_a_https_address_is_spoken_to_in_tls_and_never_in_clear_text() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        first = Queue[bytes]()
+
+        def listen() -> None:
+            connection, _ = server.accept()
+            first.put(connection.recv(5))
+            connection.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        with pytest.raises(SinkUnavailable):
+            Database.connect(f"https://writer:a-secret@127.0.0.1:{server.getsockname()[1]}/wellbeing")
+    # a TLS record of type handshake
+    assert first.get(timeout=10)[:2] == b"\x16\x03"

@@ -142,3 +142,18 @@ def test_a_record_that_no_worker_wrote_becomes_a_dead_letter_of_the_cohorts_topi
 def test_an_offset_the_log_does_not_hold_is_fatal(needed: int) -> None:
     with pytest.raises(LogTruncated, match=f"{needed} is needed"):
         check_start("topic", 0, needed, start=5, end=10)
+
+
+def test_no_offset_is_committed_past_a_close_that_waits_for_its_acknowledgement() -> None:
+    seen: list[dict[int, int]] = []
+
+    class Watching(Written):
+        async def __call__(self, partition: int, stage: Stage) -> None:
+            seen.append(runner.low_waters())
+
+    runner = anonymiser(Watching())
+    for record in LOG:
+        asyncio.run(runner.handle(record))
+    assert seen
+    assert all(low_waters == {} for low_waters in seen)
+    assert 0 in runner.low_waters()
