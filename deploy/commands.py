@@ -1,6 +1,8 @@
 """Commands that run the whole thing."""
 
 import secrets
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,18 +32,26 @@ def register(app: typer.Typer) -> None:
     app.command("demo", help=_DEMO_HELP)(_demo)
 
 
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
 def _demo(
-    facilities: Annotated[int, typer.Option(help="Number of simulated hospitals.")] = 3,
-    staff: Annotated[int, typer.Option(help="Staff of all hospitals together.")] = 3000,
-    rounds: Annotated[int, typer.Option(help="Rounds of two weeks each.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 7,
+    facilities: Annotated[int, typer.Option(help="Number of simulated hospitals.", min=1, max=12)] = 3,
+    staff: Annotated[int, typer.Option(help="Staff of all hospitals together.", min=100)] = 3000,
+    rounds: Annotated[int, typer.Option(help="Rounds of two weeks each.", min=1, max=104)] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.", min=0)] = 7,
     data: Annotated[
-        Path | None, typer.Option(help="Folder to keep; a new one under wardpulse-data/ if left out.")
+        Path | None,
+        typer.Option(help="Folder to keep; by default one under wardpulse-data/, named after the input."),
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="A survey export to use instead of the simulation.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="How to read the export, YAML.")] = None,
 ) -> None:
     console = Console()
+    # an ordinary end on these signals too, so that the processes started are stopped
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     if csv is None and mapping is None:
         demo_simulation(Simulation(facilities, staff, rounds, seed), data, console)
     elif csv is None or mapping is None:

@@ -4,17 +4,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from deploy.embedded import EVENTS_PER_PARTITION
 from deploy.export import Export, read_export
+from deploy.figures import figures_table
 from deploy.local import Local
 from deploy.resources import catalogue, code_hash
 from deploy.trial import claim_folder, trial_deployment
@@ -49,6 +47,7 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console)
 def demo_export(csv: Path, mapping: Path, data: Path | None, console: Console, random: Callable[[int], bytes]) -> None:
     """Send one round read from an export through the pipeline, and show what came out and what was refused."""
     export = read_export(csv, mapping, catalogue())
+    export.check_usable()
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)
     with trial_deployment(folder, {keystore.facility: keystore}, random) as local:
@@ -114,7 +113,7 @@ def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
     with Database.connect(local.settings.clickhouse) as database:
         for form in forms:
             for scale in catalogue()[form].scales:
-                console.print(unit_table(database, form, scale.id, "unit"))
+                console.print(figures_table(database, catalogue()[form], scale))
     console.print(f"The tables above were read from {local.settings.clickhouse}", soft_wrap=True)
     console.rule("closed side: for operators and auditors only")
     for line in counts:
@@ -157,44 +156,3 @@ def _events(local: Local, topic: Topic) -> Iterator[Any]:
     for partition in local.log.partitions(local.topic(topic)):
         for record in local.log.read(local.topic(topic), partition):
             yield decode(record.value)
-
-
-def unit_table(database: Database, form: str, scale: str, kind: str) -> Table:
-    """The units' figures, read back from ClickHouse with the dashboards' own query."""
-    sql = (files("dashboards") / "queries" / "units.sql").read_text("utf-8")
-    rows = database.query(sql, {"form": form, "scale": scale, "kind": kind})
-    table = Table(title=f"{form}: the last four rounds of each unit", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("unit", no_wrap=True, max_width=26)
-    table.add_column("state", no_wrap=True)
-    for name in ("answers", "cover", "mean", "risk", "95 %", "change"):
-        table.add_column(name, justify="right", no_wrap=True)
-    facility = None
-    for row in rows:
-        if row["facility"] != facility:
-            facility = row["facility"]
-            table.add_section()
-            table.add_row(f"[bold]{facility}[/bold], {row['round']}")
-        table.add_row(*_cells(row))
-    table.caption = (
-        "withheld: too few answers in each round; they count in the department or above. "
-        "risk: share at or over the scale's cut, with its 95 % interval. change: to the four rounds before."
-    )
-    return table
-
-
-def _cells(row: dict[str, Any]) -> Sequence[str]:
-    interval = None if row["share_low"] is None else f"{100 * row['share_low']:.0f}-{row['share_high']:.0%}"
-    return (
-        row["unit"],
-        row["state"].replace("_", " "),
-        _shown(row["responses"], str),
-        _shown(row["coverage"], "{:.0%}".format),
-        _shown(row["mean"], "{:.1f}".format),
-        _shown(row["share"], "{:.0%}".format),
-        interval or "-",
-        _shown(row["change"], "{:+.1f}".format),
-    )
-
-
-def _shown(value: Any, show: Callable[[Any], str]) -> str:
-    return "-" if value is None else show(value)

@@ -4,6 +4,7 @@ It speaks an older protocol than Apache Kafka and keeps about 5 MB per partition
 """
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -46,6 +47,7 @@ def main() -> None:
     """Hold a broker with the topics given as arguments until standard input closes: when the parent goes away."""
     from confluent_kafka import Producer
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     holder = Producer({"bootstrap.servers": "embedded", "test.mock.num.brokers": 1, "log_level": 3})
     broker = next(iter(holder.list_topics(timeout=10).brokers.values()))
     for topic in sys.argv[1:]:

@@ -2,6 +2,7 @@
 
 import csv as csv_format
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,15 @@ class Export:
     def forms(self) -> list[str]:
         """The forms asked."""
         return sorted(self.mapping.forms)
+
+    def check_usable(self) -> None:
+        """InputRefused, with the commonest reason, if there is nothing to send."""
+        if self.drafts:
+            return
+        if not self.refused:
+            raise InputRefused("the export holds no rows")
+        (reason, hint), count = Counter((row.reason, row.hint) for row in self.refused).most_common(1)[0]
+        raise InputRefused(f"none of the rows can be used; {count} of {len(self.refused)} for {reason}: {hint}")
 
     def keystore(self, folder: Path, random: Callable[[int], bytes]) -> Keystore:
         """The facility's keystore with keys of this round, made in the folder or found there."""

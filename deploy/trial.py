@@ -13,7 +13,10 @@ from schemas.errors import SettingsError
 
 def claim_folder(folder: Path, trial: Mapping[str, object]) -> None:
     """Mark a folder as this trial's; SettingsError if another trial has used it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be used as a folder ({error.strerror}): name another") from None
     mark, text = folder / "trial.json", json.dumps(trial, sort_keys=True)
     if mark.exists() and mark.read_text("utf-8") != text:
         raise SettingsError(f"{folder} holds another trial ({mark.read_text('utf-8')}): use --data with a new folder")

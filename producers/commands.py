@@ -27,10 +27,10 @@ def register(app: typer.Typer) -> None:
 
 def _simulate(
     out: Annotated[Path, typer.Option(help="File for the events, JSON lines.")],
-    facilities: Annotated[int, typer.Option(help="Number of hospitals, 1 to 12.")] = 3,
-    staff: Annotated[int, typer.Option(help="Staff of all hospitals together.")] = 3000,
-    rounds: Annotated[int, typer.Option(help="Rounds of two weeks each, from Monday 2026-01-05.")] = 12,
-    seed: Annotated[int, typer.Option(help="Everything follows from it, keys included.")] = 7,
+    facilities: Annotated[int, typer.Option(help="Number of hospitals.", min=1, max=12)] = 3,
+    staff: Annotated[int, typer.Option(help="Staff of all hospitals together.", min=100)] = 3000,
+    rounds: Annotated[int, typer.Option(help="Rounds of two weeks each, from Monday 2026-01-05.", min=1, max=104)] = 12,
+    seed: Annotated[int, typer.Option(help="Everything follows from it, keys included.", min=0)] = 7,
     clean: Annotated[bool, typer.Option("--clean", help="Only answers that will be admitted.")] = False,
     truth: Annotated[Path | None, typer.Option(help="File for the truth over all staff, JSON.")] = None,
 ) -> None:

@@ -265,6 +265,8 @@ class Indicator(Event):
     mean: float | None
     mean_low: float | None
     mean_high: float | None
+    at_risk_low: Count | None
+    at_risk_high: Count | None
     at_risk_share: float | None
     at_risk_share_low: float | None
     at_risk_share_high: float | None

@@ -80,6 +80,7 @@ class KafkaLog:
 
 class _Session:
     def __init__(self, bootstrap: str, group: str) -> None:
+        self._bootstrap = bootstrap
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -97,7 +98,9 @@ class _Session:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._consumer.close()
         if isinstance(error, KafkaException):
-            raise BrokerUnavailable(f"Kafka: {error.args[0].name()}; check the bootstrap address") from None
+            raise BrokerUnavailable(
+                f"Kafka at {self._bootstrap}: {error.args[0].name()}; check WARDPULSE_BOOTSTRAP and the broker"
+            ) from None
 
 
 def _record(message: Any) -> LogRecord:

@@ -53,6 +53,8 @@ INDICATORS: Final = Table(
         "mean": "Nullable(Float64)",
         "mean_low": "Nullable(Float64)",
         "mean_high": "Nullable(Float64)",
+        "at_risk_low": "Nullable(UInt32)",
+        "at_risk_high": "Nullable(UInt32)",
         "at_risk_share": "Nullable(Float64)",
         "at_risk_share_low": "Nullable(Float64)",
         "at_risk_share_high": "Nullable(Float64)",

@@ -136,6 +136,8 @@ _FIGURES: Final = (
     "mean",
     "mean_low",
     "mean_high",
+    "at_risk_low",
+    "at_risk_high",
     "at_risk_share",
     "at_risk_share_low",
     "at_risk_share_high",
@@ -171,10 +173,12 @@ def _figures(totals: Sequence[Totals], headcount: int | None, scale: Scale) -> d
     return figures | (_share(merged, len(totals)) if merged.has_cut else {})
 
 
-def _share(merged: Totals, rounds: int) -> dict[str, float]:
+def _share(merged: Totals, rounds: int) -> dict[str, Any]:
     # the same people answer round after round, so precision is that of an average round, not of their sum
     effective = merged.n / rounds
     return {
+        "at_risk_low": merged.at_risk_low,
+        "at_risk_high": merged.at_risk_high,
         "at_risk_share": _number(Fraction(merged.at_risk_low + merged.at_risk_high, 2 * merged.n)),
         "at_risk_share_low": round(wilson(merged.at_risk_low / merged.n, effective)[0], 4),
         "at_risk_share_high": round(wilson(merged.at_risk_high / merged.n, effective)[1], 4),

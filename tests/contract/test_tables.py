@@ -27,7 +27,7 @@ OPEN_EXAMPLES: Final = (
     "cohorts/valid/round.sealed",
     "indicators/valid/indicator_published",
 )
-FROZEN: Final = {"0001_published_tables.sql": "405e3283b9fcf957a6ba6bfd1ccf553bd23af4b55405de4a56bc7963eb177957"}
+FROZEN: Final = {"0001_published_tables.sql": "553f4bcade6ca2710b395325a2ce1dfd1565fb45ca397c7460a69489f5e47b32"}
 NOT_TO_BE_NAMED: Final = frozenset(
     {"event", "token", "respondent", "tag", "key", "offset", "instant", "time", "timestamp", "source", "revision"}
 )

@@ -80,7 +80,7 @@ def test_one_round_gives_its_own_mean_share_and_coverage() -> None:
 def test_bounds_of_coded_totals_are_carried_and_the_middle_is_shown() -> None:
     (found,) = run(cohort("r1", 20, (20, 40), (0, 2)), sealed("r1", "published"))
     assert (found.mean_low, found.mean, found.mean_high) == (1.0, 1.5, 2.0)
-    assert found.at_risk_share == 0.05
+    assert (found.at_risk_low, found.at_risk_high, found.at_risk_share) == (0, 2, 0.05)
     assert found.at_risk_share_low == 0.0
     assert found.at_risk_share_high == pytest.approx(wilson(0.1, 20)[1], abs=1e-4)
 
