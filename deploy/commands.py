@@ -27,9 +27,17 @@ wardpulse demo --csv export.csv --mapping docs/examples/limesurvey-cbi.yaml
 """
 
 
+_SIMULATED = ("facilities", "staff", "rounds", "seed")
+
+
 def register(app: typer.Typer) -> None:
     """Add the deployment's commands to the front door."""
     app.command("demo", help=_DEMO_HELP)(_demo)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _end(number: int, _: object) -> None:
@@ -37,6 +45,7 @@ def _end(number: int, _: object) -> None:
 
 
 def _demo(
+    context: typer.Context,
     facilities: Annotated[int, typer.Option(help="Number of simulated hospitals.", min=1, max=12)] = 3,
     staff: Annotated[int, typer.Option(help="Staff of all hospitals together.", min=100)] = 3000,
     rounds: Annotated[int, typer.Option(help="Rounds of two weeks each.", min=1, max=104)] = 12,
@@ -56,5 +65,7 @@ def _demo(
         demo_simulation(Simulation(facilities, staff, rounds, seed), data, console)
     elif csv is None or mapping is None:
         raise typer.BadParameter("--csv and --mapping go together")
+    elif any(_is_given(context, name) for name in _SIMULATED):
+        raise typer.BadParameter("an export is not simulated: leave out --facilities, --staff, --rounds and --seed")
     else:
         demo_export(csv, mapping, data, console, secrets.token_bytes)

@@ -34,10 +34,10 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console)
     """Send a simulated health system's rounds through the pipeline and show what came out."""
     folder = _claimed(data, asdict(simulation))
     simulated = simulate(simulation)
-    _check_capacity(simulated, console)
+    _check_capacity(simulated)
     keystores = trial_keystores(simulation, folder / "keys")
     with trial_deployment(folder, keystores, trial_random(simulation.seed, "audit")) as local:
-        with producer_for(local, keystores) as producer, _progress(console) as progress:
+        with producer_for(local, keystores) as producer, _progress() as progress:
             for current in progress.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
                 for line in current.lines:
                     send_line(producer, line, keystores)
@@ -51,7 +51,7 @@ def demo_export(csv: Path, mapping: Path, data: Path | None, console: Console, r
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)
     with trial_deployment(folder, {keystore.facility: keystore}, random) as local:
-        with producer_for(local, {keystore.facility: keystore}) as producer, console.status("Sending the export"):
+        with producer_for(local, {keystore.facility: keystore}) as producer, _working().status("Sending the export"):
             for event in export.events(keystore):
                 producer.send(event)
         _show_refused(export, folder, console)
@@ -91,9 +91,9 @@ def send_line(producer: WellbeingProducer, line: LogLine, keystores: Mapping[str
         producer.send(event)
 
 
-def _check_capacity(simulated: Simulated, console: Console) -> None:
+def _check_capacity(simulated: Simulated) -> None:
     events: Counter[int] = Counter()
-    with _progress(console) as progress:
+    with _progress() as progress:
         total = simulated.simulation.rounds
         for current in progress.track(simulated.rounds(), total, description="Simulating"):
             events.update(partition_of(line.facility, PARTITIONS) for line in current.lines if line.facility)
@@ -106,7 +106,7 @@ def _check_capacity(simulated: Simulated, console: Console) -> None:
 
 
 def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
-    with console.status("Anonymising, rolling up, writing to ClickHouse"):
+    with _working().status("Anonymising, rolling up, writing to ClickHouse"):
         local.wait_until_drained(DRAIN_SECONDS)
     counts = closed_side(local)
     local.stop()
@@ -131,9 +131,14 @@ def _show_refused(export: Export, folder: Path, console: Console) -> None:
         )
 
 
-def _progress(console: Console) -> Progress:
+def _working() -> Console:
+    """Where it is said what goes on: beside the results, not among them."""
+    return Console(stderr=True)
+
+
+def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=_working())
 
 
 def closed_side(local: Local) -> list[str]:

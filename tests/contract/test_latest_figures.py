@@ -1,9 +1,14 @@
 """The query for latest figures on the real engine: each node at the last round that asked it."""
 
+import re
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from rich.console import Console
+
+from deploy.figures import figures_table
 from deploy.resources import catalogue, migrations
 from schemas.clickhouse.rows import rows
 from schemas.events import CohortSealed, RoundSealed
@@ -34,3 +39,20 @@ def test_a_unit_is_shown_at_the_last_round_that_fielded_the_form_there(tmp_path:
 def test_a_unit_that_was_never_asked_is_shown_as_such(tmp_path: Path) -> None:
     (row,) = shown(tmp_path / "chdb", sealed("r1", "not_fielded"), sealed("r2", "not_fielded"))
     assert (row["state"], row["responses"]) == ("not_fielded", None)
+
+
+def test_the_table_shows_names_as_they_are_and_ranges_where_only_ranges_are_published(tmp_path: Path) -> None:
+    events = (cohort("r1", 20, (20, 40), (0, 2)), named(sealed("r1", "published"), "Onc [night] [/ward]"))
+    shown(tmp_path / "chdb", *events)
+    form = catalogue()["sib5"]
+    console = Console(file=StringIO(), width=120)
+    with Database.connect(f"chdb:{tmp_path / 'chdb'}") as database:
+        console.print(figures_table(database, form, form.scales[0]))
+    text = cast(StringIO, console.file).getvalue()
+    assert "Onc [night] [/ward]" in text
+    assert re.search(r"published +20 +1/1 +50% +1\.0-2\.0 +0-10% +0-30% +-", text)
+
+
+def named(event: RoundSealed, name: str) -> RoundSealed:
+    """The same round with another name for its ward."""
+    return event.model_copy(update={"nodes": (event.nodes[0].model_copy(update={"name": name}),)})

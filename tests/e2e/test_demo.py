@@ -1,8 +1,10 @@
 """The commands a newcomer runs first, run as written."""
 
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.e2e.pipeline import expected_tables, stored_tables
 from tests.limesurvey import LIMESURVEY_FILE, limesurvey_export
 
 MAPPING = LIMESURVEY_FILE
+EXPORT = ["--csv", "x.csv", "--mapping", str(MAPPING)]
 
 
 def run(*arguments: str | Path, code: int = 0) -> str:
@@ -91,3 +94,46 @@ def test_a_wrong_file_is_one_clear_line_and_an_exit_code(tmp_path: Path) -> None
     shown = run("demo", "--csv", tmp_path / "export.csv", "--mapping", mapping, code=65)
     assert shown.startswith("wardpulse: ")
     assert "Traceback" not in shown
+
+
+def test_an_export_of_which_nothing_can_be_used_is_refused_with_the_commonest_reason(tmp_path: Path) -> None:
+    header, *rows = limesurvey_export(60).decode("utf-8-sig").split("\r\n")
+    unsubmitted = [re.sub(r'^("[^"]*");"[^"]*"', r'\1;""', row) for row in rows[:20]]
+    (tmp_path / "export.csv").write_text("\r\n".join([header, *unsubmitted]), "utf-8")
+    shown = run("demo", "--csv", tmp_path / "export.csv", "--mapping", MAPPING, "--data", tmp_path / "trial", code=65)
+    assert "none of the rows can be used" in shown
+    assert "not_submitted" in shown
+
+
+@pytest.mark.parametrize(
+    "options", [["--rounds", "0"], ["--staff", "-5"], ["--csv", "x.csv"], ["--unheard-of"], [*EXPORT, "--rounds", "3"]]
+)
+def test_wrong_usage_is_exit_code_two(options: list[str]) -> None:
+    assert "Traceback" not in run("demo", *options, code=2)
+
+
+def test_a_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", "utf-8")
+    shown = run("demo", "--data", tmp_path / "file", code=78)
+    assert "cannot be used as a folder" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_demo_that_is_told_to_end_leaves_no_process_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "trial"
+    command = [sys.executable, "-m", "wardpulse", "demo", "--facilities", "1", "--staff", "400", "--data", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as demo:
+        children = _children(demo.pid, at_least=3)
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(60) == 128 + signal.SIGTERM
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+
+
+def _children(parent: int, at_least: int) -> list[str]:
+    until = time.monotonic() + 60
+    while True:
+        found = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+        if len(found) >= at_least:
+            return found
+        assert time.monotonic() < until
+        time.sleep(0.2)
