@@ -173,8 +173,10 @@ def judge(current: Round, form: str) -> tuple[list[Event], dict[str, int]]:
         if event["form"] == form:
             by_id.setdefault(event["event_id"], []).append(event)
 
-    def order(event: Event) -> tuple[list[Scored], int, str, str]:
-        return scores_of(event) or [], event["revision"], event["respondent"], event["node"]
+    def order(event: Event) -> tuple[bool, str]:
+        name, scores = event["event_id"].replace("-", ""), scores_of(event)
+        lot = [name, scores or [], event["revision"], event["respondent"], event["node"]]
+        return scores is not None, sha256(lot)
 
     distinct = [max(copies, key=order) for copies in by_id.values()]
     complete = [event for event in distinct if scores_of(event) is not None]

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from schemas.canonical import sha256_hex
 from schemas.errors import DataError, Reason
 from schemas.events import Outcomes, RoundOpened, Submission, SubmissionWithdrawn
 from schemas.instruments.scoring import Form, Score
@@ -16,7 +17,7 @@ from schemas.organisation import Organisation
 from stream_processors.steps.seal import Members
 
 Held = tuple[tuple[Score, ...], int, bytes, str]
-"""(scores, or () if incomplete; revision; token; leaf). Of two with one event id the greater tuple is kept."""
+"""(scores, or () if incomplete; revision; token; leaf)."""
 
 
 @dataclass(slots=True)
@@ -128,5 +129,11 @@ def _hold(held: HeldForm, submission: Submission, leaf: str, scores: tuple[Score
     known = held.held.get(event_id)
     if known is not None:
         held.counts.duplicate += 1
-        item = max(known, item)
+        item = max(known, item, key=lambda copy: _rank(event_id, copy))
     held.held[event_id] = item
+
+
+def _rank(event_id: bytes, copy: Held) -> tuple[bool, str]:
+    """Which of two copies with one event id is kept: a whole one, and else by lot, so that no score is favoured."""
+    scores, revision, token, leaf = copy
+    return bool(scores), sha256_hex([event_id.hex(), scores, revision, token.hex(), leaf])
