@@ -24,9 +24,20 @@ class Broker(NamedTuple):
     pid: int
 
 
-def kafka_python_options(embedded: bool) -> dict[str, Any]:
-    """What kafka-python needs to talk to the embedded broker; nothing for a real one."""
+def consumer_options(embedded: bool) -> dict[str, Any]:
+    """What a kafka-python consumer needs to talk to the embedded broker; nothing for a real one."""
     return {"api_version": (2, 0)} if embedded else {}
+
+
+def producer_options(embedded: bool) -> dict[str, Any]:
+    """Idempotence, and where the embedded broker does not know it, one request in flight, which keeps the order."""
+    if embedded:
+        return {
+            **consumer_options(embedded),
+            "enable_idempotence": False,
+            "max_in_flight_requests_per_connection": 1,
+        }
+    return {"enable_idempotence": True}
 
 
 @contextmanager

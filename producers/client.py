@@ -17,6 +17,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 
+from deploy.embedded import producer_options
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError
 from schemas.events import (
@@ -226,14 +227,7 @@ def _configuration(embedded: bool, timeout: float) -> dict[str, Any]:
         # a topic made by accident would have another partition count and split a facility's story
         "allow_auto_create_topics": embedded,
     }
-    if embedded:
-        # librdkafka's cluster knows nothing newer; one request in flight keeps the order that idempotence would keep
-        return shared | {
-            "api_version": (2, 0),
-            "enable_idempotence": False,
-            "max_in_flight_requests_per_connection": 1,
-        }
-    return shared | {"enable_idempotence": True}
+    return shared | producer_options(embedded)
 
 
 def _disconnect(producer: Any) -> None:

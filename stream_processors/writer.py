@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
-from deploy.embedded import kafka_python_options
+from deploy.embedded import consumer_options, producer_options
 from deploy.settings import Settings
 from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
@@ -60,16 +60,18 @@ class Writer:
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
         # kafka-python would try for ever, and make topics that are missing
         KafkaLog(settings.bootstrap).require(topics)
-        common = {"bootstrap_servers": settings.bootstrap, **kafka_python_options(settings.embedded)}
         with _Broker():
             self._consumer = KafkaConsumer(
-                **common,
+                bootstrap_servers=settings.bootstrap,
+                **consumer_options(settings.embedded),
                 group_id=settings.topic_prefix + WRITER_GROUP,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 max_poll_records=POLL_RECORDS,
             )
-            self._producer = KafkaProducer(**common, acks="all", enable_idempotence=not settings.embedded)
+            self._producer = KafkaProducer(
+                bootstrap_servers=settings.bootstrap, acks="all", **producer_options(settings.embedded)
+            )
             self._assign(topics)
 
     def _assign(self, topics: Sequence[str]) -> None:

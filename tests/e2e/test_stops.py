@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from deploy.embedded import kafka_python_options
+from deploy.embedded import producer_options
 from deploy.local import Local
 from deploy.settings import Settings
 from producers.simulate import Simulation, lines
@@ -40,9 +40,8 @@ def _overflow(local: Local) -> None:
     """Send more than the embedded broker keeps of a partition, so that it drops the oldest."""
     producer = KafkaProducer(
         bootstrap_servers=local.settings.bootstrap,
-        enable_idempotence=False,
         max_request_size=2_000_000,
-        **kafka_python_options(embedded=True),
+        **producer_options(embedded=True),
     )
     for _ in range(20):
         producer.send(local.topic(Topic.SUBMISSIONS), value=b"x" * 900_000, partition=0).get(timeout=30)
@@ -83,9 +82,8 @@ def test_a_message_too_large_becomes_a_dead_letter_and_the_worker_goes_on(tmp_pa
     with deployed(SMALL, tmp_path) as (local, keystores):
         with KafkaProducer(
             bootstrap_servers=local.settings.bootstrap,
-            enable_idempotence=False,
             max_request_size=3_000_000,
-            **kafka_python_options(embedded=True),
+            **producer_options(embedded=True),
         ) as producer:
             producer.send(local.topic(Topic.SUBMISSIONS), b"x" * 2_000_000, partition=0).get(timeout=30)
         publish(local, keystores, lines(SMALL))
