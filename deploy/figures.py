@@ -26,10 +26,11 @@ def figures_table(database: Database, form: Form, scale: Scale) -> Table:
     sql = (files("dashboards") / "queries" / "latest_figures.sql").read_text("utf-8")
     rows = database.query(sql, {"form": form.id, "scale": scale.id})
     table = Table(title=_title(form, scale), caption=CAPTION, box=None, padding=(0, 1, 0, 0), caption_justify="left")
-    table.add_column("place", no_wrap=True, min_width=16)
+    # where the terminal is narrow places are broken, and figures never
+    table.add_column("place", min_width=12)
     table.add_column("state", no_wrap=True, min_width=9)
     for name in ("answers", "rounds", "cover", "mean", "risk", "95 %", "change"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=max(6, len(name)))
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for row in rows:
         if row["depth"] == 1:
             table.add_row()
@@ -48,7 +49,7 @@ def _title(form: Form, scale: Scale) -> str:
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:
     # names come from a staff system: brackets in them are no markup
-    name = "  " * (row["depth"] - 1) + escape(row["name"])
+    name = " " * (row["depth"] - 1) + escape(row["name"])
     state = row["state"].replace("_", " ")
     if row["state"] != "published":
         return (name, state, *["-"] * 7)
