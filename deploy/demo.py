@@ -73,7 +73,7 @@ def _digest(path: Path) -> str:
 def producer_for(local: Local, keystores: Mapping[str, Keystore]) -> WellbeingProducer:
     """A producer to the embedded broker that signs with the trial's keys."""
     return WellbeingProducer(
-        local.settings.bootstrap,
+        local.settings.bootstrap_servers,
         topic_prefix=local.settings.topic_prefix,
         embedded=True,
         sign=lambda facility, value: keystores[facility].sign(value),

@@ -115,7 +115,7 @@ def local_deployment(folder: Path, settings: Settings) -> Iterator[Local]:
     """Run the embedded broker, and stop whatever was started on it. Topics exist when this yields."""
     folder.mkdir(parents=True, exist_ok=True)
     with embedded_broker([settings.topic_prefix + spec.topic for spec in TOPICS]) as broker:
-        local = Local(replace(settings, bootstrap=broker.bootstrap, embedded=True), folder, broker)
+        local = Local(replace(settings, bootstrap_servers=broker.bootstrap, embedded=True), folder, broker)
         try:
             yield local
         finally:

@@ -1,14 +1,35 @@
-"""Settings: one frozen object read from a mapping such as the environment. Unknown names are refused."""
+"""Settings: one frozen object read from a mapping such as the environment, and from a file that it may name.
 
-from collections.abc import Callable, Mapping
+What the environment says goes before what the file says. Unknown names are refused in both.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from schemas.errors import SettingsError
 from schemas.policy import FLOORS
 
 PREFIX: Final = "WARDPULSE_"
+FILE: Final = PREFIX + "SETTINGS"
+"""Names the settings file, TOML; paths in it are relative to its folder."""
+_HIDDEN: Final = "***"
+
+
+def _text(text: str) -> str:
+    if not text or any(not letter.isprintable() for letter in text):
+        raise ValueError("must be text in one line, and not empty")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text) or len(text) > 100:
+        raise ValueError("may hold letters, digits, dot, dash and underscore, as Kafka's topic names do")
+    return text
 
 
 def _boolean(text: str) -> bool:
@@ -18,55 +39,188 @@ def _boolean(text: str) -> bool:
         raise ValueError("must be true or false") from None
 
 
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
+def _whole(text: str) -> int:
+    # as written by people: no signs, underscores or digits of other scripts
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
 def _minimum_k(text: str) -> int:
     floor, why = FLOORS["k"]
-    try:
-        number = int(text)
-    except ValueError:
-        raise ValueError("must be a whole number") from None
+    number = _whole(text)
     if number < floor:
         raise ValueError(f"may not be under {floor:.0f}: {why}")
     return number
 
 
-def _setting(default: Any, read: Callable[[str], Any], *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"read": read}, repr=not secret)
+def _session(text: str) -> int:
+    number = _whole(text)
+    if not 6_000 <= number <= 300_000:
+        raise ValueError("must lie between 6000 and 300000 milliseconds")
+    return number
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Berlin") from None
+    return text
+
+
+def _listen(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if text and not (host and colon and port.isascii() and port.isdigit() and int(port[:6]) < 65_536):
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464, or empty for none")
+    return text
+
+
+def _one_of(*known: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return text
+
+    return read
+
+
+def _setting(default: Any, read: Callable[[str], Any], *, secret: bool = False, path: bool = False) -> Any:
+    return field(default=default, metadata={"read": read, "path": path, "secret": secret}, repr=not secret)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the processes need to know. Each field is read from WARDPULSE_ and its name in capitals."""
+    """What the processes need to know. Each field is read from WARDPULSE_ and its name in capitals.
 
-    bootstrap: str = _setting("localhost:9092", str)
-    topic_prefix: str = _setting("", str)
+    In a file the names are written small, and a dot may stand for an underscore: `bootstrap.servers` and the like are
+    Kafka's own names.
+    """
+
+    bootstrap_servers: str = _setting("localhost:9092", _text)
+    """Kafka's addresses, HOST:PORT, with commas between them."""
+    client_id: str = _setting("wardpulse", _text)
+    """What our clients call themselves to Kafka, for its logs and quotas."""
+    session_timeout_ms: int = _setting(6_000, _session)
+    """After so long without a sign of life Kafka gives a worker's partitions to another."""
+    topic_prefix: str = _setting("", _prefix)
+    """Put before the name of every topic and group."""
     embedded: bool = _setting(False, _boolean)
     """Whether the broker is the embedded one, which knows neither idempotent producers nor newer protocols."""
-    clickhouse: str = _setting("chdb:wardpulse-data/clickhouse", str, secret=True)
+    clickhouse: str = _setting("chdb:wardpulse-data/clickhouse", _text, secret=True, path=True)
     """`chdb:FOLDER`, or `https://user:password@host:port/database`."""
-    verify_keys: Path | None = _setting(None, Path)
-    """JSON file of facility to hex Ed25519 public keys; control events of others are refused."""
-    audit_key_file: Path | None = _setting(None, Path)
-    """File of at least 32 random bytes that key the manifests' tags."""
+    keystores: Path | None = _setting(None, _path, path=True)
+    """Folder of the facilities' keystores, FACILITY.json each. For the edge."""
+    verify_keys: Path | None = _setting(None, _path, path=True)
+    """JSON file of facility to hex Ed25519 public keys; control events of others are refused. For the worker."""
+    audit_key_file: Path | None = _setting(None, _path, path=True)
+    """File of at least 32 random bytes that key the manifests' tags. For the worker."""
     minimum_k: int = _setting(5, _minimum_k)
     """Rounds with a smaller k are refused."""
+    timezone: str = _setting("UTC", _zone)
+    """The calendar by which a round is past its dates."""
+    metrics: str = _setting("", _listen)
+    """HOST:PORT at which worker and writer serve Prometheus metrics; empty for none."""
+    log_format: str = _setting("text", _one_of("text", "json"))
+    """One line of text or one JSON object for each log record."""
+    log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"))
+    """The least severe records of our own that are logged; libraries log from `warning` on."""
 
     @classmethod
     def read(cls, mapping: Mapping[str, str]) -> Self:
-        """Read settings from a mapping; SettingsError for an unknown name or a value that cannot be."""
-        known = {PREFIX + item.name.upper(): item for item in fields(cls)}
-        given = {name: value for name, value in mapping.items() if name.startswith(PREFIX)}
-        for name in given:
-            if name not in known:
-                raise SettingsError(f"{name} is not a setting; known are {', '.join(sorted(known))}")
-        values = {}
+        """Read settings from a mapping and the file it names; SettingsError for an unknown name or a bad value."""
+        given = {name: value for name, value in mapping.items() if name.startswith(PREFIX) and name != FILE}
+        unknown = next((name for name in given if name not in _NAMES), None)
+        if unknown is not None:
+            raise SettingsError(f"{unknown} is not a setting; known are {', '.join(sorted((*_NAMES, FILE)))}")
+        values = _from_file(Path(mapping[FILE])) if mapping.get(FILE) else {}
         for name, text in given.items():
-            try:
-                values[known[name].name] = known[name].metadata["read"](text)
-            except ValueError as error:
-                raise SettingsError(f"{name} {error}") from None
+            values[_NAMES[name]] = _read(name, _NAMES[name], text)
         return cls(**values)
 
     def environment(self) -> dict[str, str]:
         """The mapping these settings are read from, for a child process."""
-        values = {PREFIX + item.name.upper(): getattr(self, item.name) for item in fields(self)}
+        values = {name: getattr(self, own) for name, own in _NAMES.items()}
         return {name: str(value) for name, value in values.items() if value is not None}
+
+    def shown(self) -> dict[str, str]:
+        """Every setting as text that may be shown: of a secret only what is not secret in it."""
+        values = {own: "" if (value := getattr(self, own)) is None else str(value) for own in _NAMES.values()}
+        return values | {"clickhouse": without_password(self.clickhouse)}
+
+
+_FIELDS: Final = {item.name: item for item in fields(Settings)}
+_NAMES: Final = {PREFIX + name.upper(): name for name in _FIELDS}
+
+
+def without_password(address: str) -> str:
+    """An address with `***` for its user's password, and for all of it if it cannot be taken apart."""
+    if address.startswith("chdb:"):
+        return address
+    try:
+        parts = urlsplit(address)
+        host, password = parts.hostname, parts.password
+        at = f"{host}:{parts.port}" if parts.port else host
+    except ValueError:
+        return _HIDDEN
+    if not parts.scheme or not host or parts.query or parts.fragment:
+        return _HIDDEN
+    user = f"{parts.username}:{_HIDDEN}@" if password else f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{at}{parts.path}"
+
+
+def _read(shown: str, own: str, text: str) -> Any:
+    try:
+        return _FIELDS[own].metadata["read"](text)
+    except ValueError as error:
+        raise SettingsError(f"{shown} {error}") from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        # the message of the parser may quote a password
+        raise SettingsError(f"{path} is not TOML: write name = value, text in quotes, in UTF-8") from None
+    values: dict[str, Any] = {}
+    for name, value in _flat(content):
+        own = name.replace(".", "_")
+        if own not in _FIELDS:
+            raise SettingsError(f"{path}: {name} is not a setting; known are {', '.join(sorted(_FIELDS))}")
+        if own in values:
+            raise SettingsError(f"{path}: {name} is given twice")
+        values[own] = _beside(path, own, _read(f"{path}: {name}", own, _written(path, name, value)))
+    return values
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """TOML reads a.b = 1 as a table within a table."""
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _written(path: Path, name: str, value: object) -> str:
+    if isinstance(value, bool | int | str):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    raise SettingsError(f"{path}: {name} must be text, a whole number, true or false, or a list of text")
+
+
+def _beside(file: Path, own: str, value: Any) -> Any:
+    """A path in a file is relative to the file's folder, so that the folder can be moved."""
+    if not _FIELDS[own].metadata["path"]:
+        return value
+    if isinstance(value, Path):
+        return file.parent / value
+    is_folder = value.startswith("chdb:")
+    return f"chdb:{file.parent / value.removeprefix('chdb:')}" if is_folder else value

@@ -23,6 +23,7 @@ from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError,
 from schemas.events import (
     Intervention,
     OrganisationUpdated,
+    RoundCancelled,
     RoundClosed,
     RoundOpened,
     Submission,
@@ -30,7 +31,7 @@ from schemas.events import (
 )
 from schemas.topics import Topic
 
-ControlEvent = SubmissionWithdrawn | RoundOpened | RoundClosed | OrganisationUpdated | Intervention
+ControlEvent = SubmissionWithdrawn | RoundOpened | RoundClosed | RoundCancelled | OrganisationUpdated | Intervention
 Sendable = Submission | ControlEvent
 Sign = Callable[[str, bytes], bytes]
 
@@ -126,7 +127,7 @@ class WellbeingProducer:
     def send(self, event: Sendable) -> None:
         """Send an event; RetryableError as soon as it is known that an earlier one was not confirmed."""
         record = message(event, self._sign)
-        if isinstance(event, RoundClosed):
+        if isinstance(event, RoundClosed | RoundCancelled):
             # a marker that overtook answers would make them late for ever
             self.flush()
         self._deliver(record)

@@ -104,6 +104,13 @@ class RoundClosed(Event):
     round: RoundId
 
 
+class RoundCancelled(Event):
+    """A round is given up: nothing of it is ever published, and its dates may be fielded again."""
+
+    type: Literal["round.cancelled"] = "round.cancelled"
+    round: RoundId
+
+
 class Node(Frozen):
     """One place of the organisation. `headcount` may be left out above the leaves: then it is the children's sum."""
 
@@ -240,12 +247,12 @@ class FormManifest(Evidence):
 class Echo(Event):
     """A control event the worker has acted on, with its offset; read first after an assignment.
 
-    That of a close marker is written when the round is sealed, after all else.
+    That of a marker that ends a round is written when the round is sealed or cancelled, after all else.
     """
 
     type: Literal["echo"] = "echo"
     offset: Offset
-    event: Annotated[OrganisationUpdated | RoundOpened | RoundClosed, Field(discriminator="type")]
+    event: Annotated[OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled, Field(discriminator="type")]
 
 
 class Indicator(Event):
@@ -298,6 +305,7 @@ AnyEvent = (
     | SubmissionWithdrawn
     | RoundOpened
     | RoundClosed
+    | RoundCancelled
     | OrganisationUpdated
     | Intervention
     | CohortSealed

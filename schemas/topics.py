@@ -40,6 +40,7 @@ TOPICS: Final[tuple[TopicSpec, ...]] = (
             "submission.withdrawn",
             "round.opened",
             "round.closed",
+            "round.cancelled",
             "organisation.updated",
             "intervention",
         ),

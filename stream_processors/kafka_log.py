@@ -99,7 +99,7 @@ class _Session:
         self._consumer.close()
         if isinstance(error, KafkaException):
             raise BrokerUnavailable(
-                f"Kafka at {self._bootstrap}: {error.args[0].name()}; check WARDPULSE_BOOTSTRAP and the broker"
+                f"Kafka at {self._bootstrap}: {error.args[0].name()}; check WARDPULSE_BOOTSTRAP_SERVERS and the broker"
             ) from None
 
 

@@ -35,7 +35,7 @@ Observe = Callable[[Output], None]
 
 def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> faust.App:
     """Wire the worker. `settings` name the broker, `rules` decide."""
-    app, log = _app(settings), KafkaLog(settings.bootstrap)
+    app, log = _app(settings), KafkaLog(settings.bootstrap_servers)
     name = {topic: settings.topic_prefix + topic for topic in Topic}
     raw: dict[str, Any] = {"value_type": bytes, "value_serializer": "raw", "key_serializer": "raw", "acks": False}
 
@@ -139,7 +139,7 @@ def _key(output: Output) -> bytes | None:
 def _app(settings: Settings) -> faust.App:
     return faust.App(
         settings.topic_prefix + WORKER_GROUP,
-        broker=f"kafka://{settings.bootstrap}",
+        broker=f"kafka://{settings.bootstrap_servers}",
         store="memory://",
         datadir=tempfile.gettempdir(),
         topic_partitions=PARTITIONS,
@@ -160,7 +160,7 @@ def _app(settings: Settings) -> faust.App:
 
 def run(settings: Settings, app: faust.App) -> None:
     """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there."""
-    KafkaLog(settings.bootstrap).require(settings.topic_prefix + topic for topic in Topic)
+    KafkaLog(settings.bootstrap_servers).require(settings.topic_prefix + topic for topic in Topic)
     try:
         with _broker_errors():
             faust.Worker(app, loglevel="warning").execute_from_commandline()

@@ -59,10 +59,10 @@ class Writer:
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
         # kafka-python would try for ever, and make topics that are missing
-        KafkaLog(settings.bootstrap).require(topics)
+        KafkaLog(settings.bootstrap_servers).require(topics)
         with _Broker():
             self._consumer = KafkaConsumer(
-                bootstrap_servers=settings.bootstrap,
+                bootstrap_servers=settings.bootstrap_servers,
                 **consumer_options(settings.embedded),
                 group_id=settings.topic_prefix + WRITER_GROUP,
                 enable_auto_commit=False,
@@ -70,7 +70,7 @@ class Writer:
                 max_poll_records=POLL_RECORDS,
             )
             self._producer = KafkaProducer(
-                bootstrap_servers=settings.bootstrap, acks="all", **producer_options(settings.embedded)
+                bootstrap_servers=settings.bootstrap_servers, acks="all", **producer_options(settings.embedded)
             )
             self._assign(topics)
 

@@ -91,6 +91,7 @@ class Round:
     submissions: list[Event] = field(default_factory=list)
     withdrawals: set[tuple[str, str]] = field(default_factory=set)
     closed: bool = False
+    cancelled: bool = False
 
     @property
     def policy(self) -> dict[str, Any]:
@@ -106,7 +107,7 @@ class Round:
 
 
 def refused(candidate: Round, others: list[Round]) -> bool:
-    """Whether a round may not be opened beside the rounds its facility has opened so far, closed ones included."""
+    """Whether a round may not be opened beside those its facility has opened so far, cancelled ones left out."""
     opened, policy, (first, last) = candidate.opened, candidate.policy, candidate.dates
     under_floor = any(policy[name] < floor for name, floor in FLOORS.items()) or policy["coalition"] > policy["k"] - 2
     not_fielded = [form for form in opened["forms"] if INSTRUMENT_OF.get(form, {"sensitive": True}).get("sensitive")]
@@ -116,7 +117,7 @@ def refused(candidate: Round, others: list[Round]) -> bool:
     if under_floor or not_fielded or unknown_leaves or repeated or first > last:
         return True
     for other in others:
-        same_day = first <= other.dates[1] and other.dates[0] <= last
+        same_day = first <= other.dates[1] and other.dates[0] <= last and not other.cancelled
         apart = any(set(opened[name]).isdisjoint(other.opened[name]) for name in ("leaves", "forms"))
         if opened["round"] == other.opened["round"] or (same_day and not apart):
             return True
@@ -136,8 +137,8 @@ def valid(event: Event, current: Round) -> bool:
     )
 
 
-def closed_rounds(events: list[Event]) -> list[Round]:
-    """Read the log in order; the closed rounds with the valid submissions and withdrawals before their close."""
+def ended_rounds(events: list[Event]) -> list[Round]:
+    """Read the log in order; the closed and cancelled rounds with the valid submissions and withdrawals before that."""
     organisations: dict[str, Event] = {}
     rounds: dict[tuple[str, str], Round] = {}
     for event in events:
@@ -149,15 +150,17 @@ def closed_rounds(events: list[Event]) -> list[Round]:
             candidate = Round(event, organisations[facility])
             if not refused(candidate, [r for (owner, _), r in rounds.items() if owner == facility]):
                 rounds[facility, event["round"]] = candidate
-        elif current is None or current.closed:
+        elif current is None or current.closed or current.cancelled:
             continue
+        elif kind == "round.cancelled":
+            current.cancelled = True
         elif kind == "round.closed":
             current.closed = True
         elif kind == "submission.withdrawn":
             current.withdrawals.add((event["form"], event["respondent"]))
         elif kind == "submission" and valid(event, current):
             current.submissions.append(event)
-    return [current for current in rounds.values() if current.closed]
+    return [current for current in rounds.values() if current.closed or current.cancelled]
 
 
 def scores_of(event: Event) -> list[Scored] | None:
@@ -287,17 +290,17 @@ def rows_of(current: Round, form: str) -> list[Row]:
 
 def expected_rows(events: list[Event]) -> list[Row]:
     """Every cohort row that the closed rounds of a log must give, one per cohort and scale, in a stable order."""
-    rows = [row for r in closed_rounds(events) for form in r.opened["forms"] for row in rows_of(r, form)]
+    rows = [row for r in ended_rounds(events) if r.closed for form in r.opened["forms"] for row in rows_of(r, form)]
     return sorted(rows, key=lambda row: (row["facility"], row["round"], row["form"], row["path"], row["scale"]))
 
 
 def expected_outcomes(events: list[Event]) -> dict[tuple[str, str, str], dict[str, int]]:
-    """Per facility, closed round and form: the deliveries before the close by outcome, valid ones only."""
+    """Per facility, ended round and form: the deliveries before its end by outcome, valid ones only."""
     outcomes: dict[tuple[str, str, str], dict[str, int]] = {}
-    for current in closed_rounds(events):
+    for current in ended_rounds(events):
         for form in current.opened["forms"]:
             admitted, counts = judge(current, form)
-            published = sum(len(members) for _, members in seal(current, admitted))
+            published = sum(len(members) for _, members in seal(current, admitted)) if current.closed else 0
             counts.update(withheld=len(admitted) - published, published=published)
             outcomes[current.opened["facility"], current.opened["round"], form] = counts
     return outcomes

@@ -184,6 +184,9 @@ def _round_log(rng: random.Random, wave: Wave) -> list[Event]:
     if rng.random() < 0.1:
         return [*early, wave.opened, *body]
     if rng.random() < 0.1:
+        ends = [_marker(rng, wave, "round.cancelled"), closed]
+        return [*early, wave.opened, *body, *rng.sample(ends, rng.randint(1, 2)), *late]
+    if rng.random() < 0.1:
         late += [{**closed, "event_id": _event_id(rng)}, wave.opened]
     return [*early, wave.opened, *body, closed, *late]
 

@@ -41,6 +41,16 @@ def close_round(opened: OpenRound, offset: int, rules: Rules) -> Closing:
     return Closing(tuple(manifests), tuple(rows), _round_sealed(opened, paths))
 
 
+def cancel_round(opened: OpenRound, offset: int, rules: Rules) -> tuple[FormManifest, ...]:
+    """Give up a round at the marker at `offset`: every delivery is counted, and whoever was admitted is withheld."""
+    manifests = []
+    for name in sorted(opened.forms):
+        held = opened.forms[name]
+        held.counts.withheld += sum(len(members) for members in resolve(held).values())
+        manifests.append(_form_manifest(held, (), _evidence(opened, held, offset, rules)))
+    return tuple(manifests)
+
+
 def longest_seal(opened: OpenRound) -> RoundSealed:
     """The largest `round.sealed` this round can end with, whatever is answered."""
     # "published" is the longest word among the states; every node is on a path if every node is one's end

@@ -1,6 +1,6 @@
 """Round markers: which rounds may open, and what a close seals."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from schemas.errors import DataError, Reason
@@ -11,11 +11,16 @@ from stream_processors.steps.admit import HeldForm, OpenRound
 
 
 @dataclass(frozen=True, slots=True)
-class SealedRound:
-    """A round that is sealed for ever: its terms, and the offset of the marker that closed it."""
+class EndedRound:
+    """A round that is sealed, or cancelled, for ever: its terms, and the offset of the marker that ended it."""
 
     terms: RoundOpened
-    closed_at: int
+    ended_at: int
+    cancelled: bool = False
+
+    def is_cancelled_before(self, offset: int) -> bool:
+        """Whether it was given up before that offset, so that nothing of it was or will be published."""
+        return self.cancelled and self.ended_at < offset
 
 
 @dataclass(slots=True)
@@ -24,7 +29,7 @@ class Facility:
 
     organisation: Organisation | None = None
     organisations: set[str] = field(default_factory=set)
-    rounds: dict[str, OpenRound | SealedRound] = field(default_factory=dict)
+    rounds: dict[str, OpenRound | EndedRound] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules
         raise DataError(Reason.BAD_DATE)
     forms = _forms(event, rules.catalogue)
     _check_leaves(event, facility.organisation)
-    _check_overlap(event, (known.terms for known in facility.rounds.values()))
+    _check_overlap(event, _fielded(facility, offset))
     held = {form.id: HeldForm(form) for form in forms}
     return OpenRound(event, facility.organisation, offset, {leaf: leaf for leaf in event.leaves}, held)
 
@@ -76,6 +81,13 @@ def _check_leaves(event: RoundOpened, organisation: Organisation) -> None:
     for leaf in event.leaves:
         if leaf not in organisation.nodes or not organisation.is_leaf(leaf):
             raise DataError(Reason.UNKNOWN_UNIT)
+
+
+def _fielded(facility: Facility, offset: int) -> Iterator[RoundOpened]:
+    """The rounds whose answers are or may be published. By offset: a log that is read again must decide the same."""
+    for known in facility.rounds.values():
+        if not (isinstance(known, EndedRound) and known.is_cancelled_before(offset)):
+            yield known.terms
 
 
 def _check_overlap(event: RoundOpened, others: Iterable[RoundOpened]) -> None:

@@ -15,6 +15,7 @@ from schemas.events import (
     DeadLetter,
     Echo,
     OrganisationUpdated,
+    RoundCancelled,
     RoundClosed,
     RoundOpened,
     Submission,
@@ -23,8 +24,8 @@ from schemas.events import (
 from schemas.organisation import organisation
 from schemas.topics import Topic
 from stream_processors.steps.admit import OpenRound, admit, withdraw
-from stream_processors.steps.closing import close_round, longest_seal
-from stream_processors.steps.rounds import Facility, Rules, SealedRound, open_round
+from stream_processors.steps.closing import cancel_round, close_round, longest_seal
+from stream_processors.steps.rounds import EndedRound, Facility, Rules, open_round
 
 
 class Record(NamedTuple):
@@ -52,18 +53,21 @@ Stage = tuple[Output, ...]
 
 NOTHING: Final[tuple[Stage, ...]] = ()
 
+End = RoundClosed | RoundCancelled
+Marker = RoundOpened | End
+
 
 @dataclass(slots=True)
 class Story:
     """State of one partition: rebuilt from the log, never stored anywhere else.
 
-    `accepted` (offsets of control events) and `sealed_ahead` (offset of a round's opening to that of its close) are
-    what a restart knows of the part of the log it reads again.
+    `accepted` (offsets of control events) and `ended_ahead` (offset of a round's opening to how it ended) are what a
+    restart knows of the part of the log it reads again.
     """
 
     facilities: dict[str, Facility] = field(default_factory=dict)
     accepted: frozenset[int] = frozenset()
-    sealed_ahead: dict[int, int] = field(default_factory=dict)
+    ended_ahead: dict[int, EndedRound] = field(default_factory=dict)
 
     def low_water(self, following: int) -> int:
         """The offset a restart must read from, if everything before `following` has been handled."""
@@ -132,8 +136,8 @@ def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequenc
         match event:
             case Submission():
                 return _submission(story, record, event)
-            case RoundClosed():
-                return _round_closed(story, record, event, rules)
+            case RoundClosed() | RoundCancelled():
+                return _round_ended(story, record, event, rules)
             case RoundOpened():
                 return _round_opened(story, record, event, rules)
             case OrganisationUpdated():
@@ -146,14 +150,14 @@ def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequenc
         raise _Refused(error.reason, event) from None
 
 
-def _facility_of(story: Story, event: Submission | SubmissionWithdrawn | RoundClosed | RoundOpened) -> Facility:
+def _facility_of(story: Story, event: Submission | SubmissionWithdrawn | Marker) -> Facility:
     facility = story.facilities.get(event.facility)
     if facility is None:
         raise DataError(Reason.NO_ORGANISATION)
     return facility
 
 
-def _round_of(story: Story, event: Submission | SubmissionWithdrawn | RoundClosed) -> OpenRound | SealedRound:
+def _round_of(story: Story, event: Submission | SubmissionWithdrawn | End) -> OpenRound | EndedRound:
     facility = _facility_of(story, event)
     found = facility.rounds.get(event.round)
     if found is None:
@@ -163,7 +167,7 @@ def _round_of(story: Story, event: Submission | SubmissionWithdrawn | RoundClose
 
 def _submission(story: Story, record: Record, event: Submission) -> Sequence[Stage]:
     found = _round_of(story, event)
-    if isinstance(found, SealedRound):
+    if isinstance(found, EndedRound):
         return _after_close(found, record, event)
     reason = admit(found, event)
     if reason is None:
@@ -173,9 +177,9 @@ def _submission(story: Story, record: Record, event: Submission) -> Sequence[Sta
     raise _Refused(reason, event, event.round, form, outcome)
 
 
-def _after_close(found: SealedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Sequence[Stage]:
-    if record.offset < found.closed_at:
-        return NOTHING  # read again after a restart; it was counted when the round was sealed
+def _after_close(found: EndedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Sequence[Stage]:
+    if record.offset < found.ended_at:
+        return NOTHING  # read again after a restart; it was counted when the round ended
     if isinstance(event, SubmissionWithdrawn):
         raise _Refused(Reason.AFTER_CLOSE, event, event.round)
     form = event.form if event.form in found.terms.forms else None
@@ -184,7 +188,7 @@ def _after_close(found: SealedRound, record: Record, event: Submission | Submiss
 
 def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Sequence[Stage]:
     found = _round_of(story, event)
-    if isinstance(found, SealedRound):
+    if isinstance(found, EndedRound):
         return _after_close(found, record, event)
     withdraw(found, event)
     return NOTHING
@@ -203,9 +207,9 @@ def _organisation_updated(story: Story, record: Record, event: OrganisationUpdat
 
 def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules) -> Sequence[Stage]:
     facility = _facility_of(story, event)
-    closed_at = story.sealed_ahead.pop(record.offset, None)
-    if closed_at is not None:
-        facility.rounds[event.round] = SealedRound(event, closed_at)
+    ended = story.ended_ahead.pop(record.offset, None)
+    if ended is not None:
+        facility.rounds[event.round] = ended
         return NOTHING
     if event.policy.k < rules.minimum_k and record.offset not in story.accepted:
         raise DataError(Reason.POLICY_UNDER_MINIMUM)
@@ -215,23 +219,32 @@ def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules
     return echo
 
 
-def _round_closed(story: Story, record: Record, event: RoundClosed, rules: Rules) -> Sequence[Stage]:
+def _round_ended(story: Story, record: Record, event: End, rules: Rules) -> Sequence[Stage]:
     found = _round_of(story, event)
-    if isinstance(found, SealedRound):
-        if record.offset <= found.closed_at:
+    if isinstance(found, EndedRound):
+        if record.offset <= found.ended_at:
             return NOTHING
         raise _Refused(Reason.ROUND_CLOSED_TWICE, event, event.round)
+    cancelled = isinstance(event, RoundCancelled)
+    stages = _cancelled(found, record, rules) if cancelled else _sealed(found, record, rules)
+    story.facilities[event.facility].rounds[event.round] = EndedRound(found.terms, record.offset, cancelled)
+    return (*stages, *_echo(story, record, event))
+
+
+def _sealed(found: OpenRound, record: Record, rules: Rules) -> Sequence[Stage]:
     closing = close_round(found, record.offset, rules)
-    story.facilities[event.facility].rounds[event.round] = SealedRound(found.terms, record.offset)
     return (
         tuple(Output(Topic.MANIFESTS, manifest) for manifest in closing.manifests),
         tuple(Output(Topic.COHORTS, row) for row in closing.cohorts),
         (Output(Topic.COHORTS, closing.sealed),),
-        *_echo(story, record, event),
     )
 
 
-def _echo(story: Story, record: Record, event: OrganisationUpdated | RoundOpened | RoundClosed) -> tuple[Stage, ...]:
+def _cancelled(found: OpenRound, record: Record, rules: Rules) -> Sequence[Stage]:
+    return (tuple(Output(Topic.MANIFESTS, manifest) for manifest in cancel_round(found, record.offset, rules)),)
+
+
+def _echo(story: Story, record: Record, event: OrganisationUpdated | Marker) -> tuple[Stage, ...]:
     """What a restart reads. DataError if it would be too large: what cannot be echoed is not acted on."""
     echo_id = derived_id("echo", event.facility, record.partition, record.offset)
     echo = Echo(facility=event.facility, event_id=echo_id, offset=record.offset, event=event)

@@ -39,7 +39,7 @@ def test_the_worker_stops_when_the_log_no_longer_holds_what_it_needs(tmp_path: P
 def _overflow(local: Local) -> None:
     """Send more than the embedded broker keeps of a partition, so that it drops the oldest."""
     producer = KafkaProducer(
-        bootstrap_servers=local.settings.bootstrap,
+        bootstrap_servers=local.settings.bootstrap_servers,
         max_request_size=2_000_000,
         **producer_options(embedded=True),
     )
@@ -63,7 +63,7 @@ def test_the_writer_stops_when_clickhouse_cannot_be_written(tmp_path: Path, addr
 @pytest.mark.parametrize("process", ["worker", "writer"])
 def test_an_unreachable_broker_stops_a_process_with_its_code(tmp_path: Path, process: str) -> None:
     with deployed(SMALL, tmp_path, processes=False) as (local, _):
-        local.settings = Settings.read({**local.settings.environment(), "WARDPULSE_BOOTSTRAP": "127.0.0.1:9"})
+        local.settings = Settings.read({**local.settings.environment(), "WARDPULSE_BOOTSTRAP_SERVERS": "127.0.0.1:9"})
         child = local.start(process, "-m", "wardpulse", process)
         assert child.process.wait(EXIT_SECONDS) == BrokerUnavailable.exit_code, child.log.read_text()[-2000:]
         local.children.clear()
@@ -81,7 +81,7 @@ def test_an_unknown_setting_stops_a_process_and_names_the_known_ones(tmp_path: P
 def test_a_message_too_large_becomes_a_dead_letter_and_the_worker_goes_on(tmp_path: Path) -> None:
     with deployed(SMALL, tmp_path) as (local, keystores):
         with KafkaProducer(
-            bootstrap_servers=local.settings.bootstrap,
+            bootstrap_servers=local.settings.bootstrap_servers,
             max_request_size=3_000_000,
             **producer_options(embedded=True),
         ) as producer:

@@ -11,13 +11,20 @@ from schemas.errors import SettingsError
 from schemas.policy import FLOORS
 
 FULL = Settings(
-    bootstrap="kafka-1:9092,kafka-2:9092",
+    bootstrap_servers="kafka-1:9092,kafka-2:9092",
+    client_id="st-anna",
+    session_timeout_ms=20_000,
     topic_prefix="trial-",
     embedded=True,
     clickhouse="https://writer:a-secret@clickhouse:8443/wellbeing",
     verify_keys=Path("/run/secrets/verify-keys.json"),
     audit_key_file=Path("/run/secrets/audit.key"),
     minimum_k=11,
+    keystores=Path("/run/secrets/keys"),
+    timezone="Europe/Berlin",
+    metrics="127.0.0.1:9464",
+    log_format="json",
+    log_level="debug",
 )
 
 
