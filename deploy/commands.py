@@ -1,8 +1,10 @@
 """Commands that run the whole thing."""
 
+import os
 import secrets
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,13 @@ import typer
 from rich.console import Console
 
 from deploy.demo import demo_export, demo_simulation
+from deploy.figures import figures, figures_table, published_forms
+from deploy.output import AsJson, print_json
+from deploy.resources import catalogue
+from deploy.settings import FILE, Settings
+from deploy.up import SETTINGS, deployment
 from producers.simulate import Simulation
+from stream_processors.database import Database
 
 _DEMO_HELP = """Run everything on this machine: broker, worker and writer in processes of their own, real sockets.
 
@@ -27,12 +35,45 @@ wardpulse demo --csv export.csv --mapping docs/examples/limesurvey-cbi.yaml
 """
 
 
+_UP_HELP = """Run broker, worker and writer on this machine, in the foreground, until stopped with Ctrl-C.
+
+Prints what to connect to; the other commands are then tried by hand in another terminal. Everything is in one folder.
+Started again with the same folder it goes on where it was. For trials: the broker is the embedded one, in memory, with
+a journal beside it; use Apache Kafka for more than about 50,000 answers.
+
+Example: wardpulse up --data trial
+"""
+_FIGURES_HELP = """The latest figures of every place, read from ClickHouse.
+
+Examples:
+
+wardpulse figures
+
+wardpulse figures --form cbi.work --json
+"""
+_UP_TEXT = """wardpulse is running; its answers take some ten seconds to begin. Ctrl-C stops it; started again with
+--data {folder} it goes on where it was.
+
+  Kafka       {bootstrap} (embedded)
+  ClickHouse  {clickhouse}
+  logs        {folder}/logs
+
+In another terminal:
+
+  export WARDPULSE_SETTINGS={settings}
+  wardpulse keystore init FACILITY --trust
+  wardpulse organisation announce organisation.yaml
+  wardpulse rounds open --help
+"""
+
 _SIMULATED = ("facilities", "staff", "rounds", "seed")
 
 
 def register(app: typer.Typer) -> None:
     """Add the deployment's commands to the front door."""
     app.command("demo", help=_DEMO_HELP)(_demo)
+    app.command("up", help=_UP_HELP)(_up)
+    app.command("figures", help=_FIGURES_HELP)(_figures)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
@@ -69,3 +110,41 @@ def _demo(
         raise typer.BadParameter("an export is not simulated: leave out --facilities, --staff, --rounds and --seed")
     else:
         demo_export(csv, mapping, data, console, secrets.token_bytes)
+
+
+def _up(
+    data: Annotated[Path, typer.Option(help="Folder to keep everything in.")] = Path("wardpulse-data/up"),
+    timezone: Annotated[str, typer.Option(help="The calendar by which rounds are past their dates.")] = "UTC",
+) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    with suppress(KeyboardInterrupt), deployment(data, timezone, secrets.token_bytes) as running:
+        settings = Settings.read({FILE: str(data / SETTINGS)})
+        typer.echo(
+            _UP_TEXT.format(
+                folder=data,
+                bootstrap=settings.bootstrap_servers,
+                clickhouse=settings.clickhouse,
+                settings=(data / SETTINGS).resolve(),
+            )
+        )
+        while True:
+            running()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _figures(form: Annotated[str | None, typer.Option(help="Only this form.")] = None, as_json: AsJson = False) -> None:
+    settings = Settings.read(os.environ)
+    with Database.connect(settings.clickhouse) as database:
+        found = {name: catalogue()[name] for name in published_forms(database) if form in (None, name)}
+        scales = [(known, scale) for known in found.values() for scale in known.scales]
+        if as_json:
+            print_json([row for known, scale in scales for row in figures(database, known, scale)])
+            return
+        for known, scale in scales:
+            Console().print(figures_table(database, known, scale))
+    if not scales:
+        typer.echo(f"no round{f' of {form}' if form else ''} is sealed yet: see wardpulse rounds list")

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.embedded import EVENTS_PER_PARTITION
 from deploy.export import Export, read_export
 from deploy.figures import figures_table
 from deploy.local import Local
+from deploy.output import progress, working
 from deploy.resources import catalogue, code_hash
 from deploy.trial import claim_folder, trial_deployment
 from producers.client import WellbeingProducer, partition_of
 from producers.keystore import Keystore
 from producers.simulate import LogLine, Simulated, Simulation, simulate, trial_keystores, trial_random
+from producers.sources.refusals import reasons, write_refused
 from schemas.canonical import sha256_hex
 from schemas.codec import decode
 from schemas.errors import DataError, InputRefused
@@ -37,8 +38,8 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console)
     _check_capacity(simulated)
     keystores = trial_keystores(simulation, folder / "keys")
     with trial_deployment(folder, keystores, trial_random(simulation.seed, "audit")) as local:
-        with producer_for(local, keystores) as producer, _progress() as progress:
-            for current in progress.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
+        with producer_for(local, keystores) as producer, progress() as bar:
+            for current in bar.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
                 for line in current.lines:
                     send_line(producer, line, keystores)
         _show(local, console, ["sib5", "cbi.work"])
@@ -51,7 +52,7 @@ def demo_export(csv: Path, mapping: Path, data: Path | None, console: Console, r
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)
     with trial_deployment(folder, {keystore.facility: keystore}, random) as local:
-        with producer_for(local, {keystore.facility: keystore}) as producer, _working().status("Sending the export"):
+        with producer_for(local, {keystore.facility: keystore}) as producer, working().status("Sending the export"):
             for event in export.events(keystore):
                 producer.send(event)
         _show_refused(export, folder, console)
@@ -93,9 +94,9 @@ def send_line(producer: WellbeingProducer, line: LogLine, keystores: Mapping[str
 
 def _check_capacity(simulated: Simulated) -> None:
     events: Counter[int] = Counter()
-    with _progress() as progress:
+    with progress() as bar:
         total = simulated.simulation.rounds
-        for current in progress.track(simulated.rounds(), total, description="Simulating"):
+        for current in bar.track(simulated.rounds(), total, description="Simulating"):
             events.update(partition_of(line.facility, PARTITIONS) for line in current.lines if line.facility)
     most = max(events.values(), default=0)
     if most > EVENTS_PER_PARTITION:
@@ -106,7 +107,7 @@ def _check_capacity(simulated: Simulated) -> None:
 
 
 def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
-    with _working().status("Anonymising, rolling up, writing to ClickHouse"):
+    with working().status("Anonymising, rolling up, writing to ClickHouse"):
         local.wait_until_drained(DRAIN_SECONDS)
     counts = closed_side(local)
     local.stop()
@@ -123,22 +124,8 @@ def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
 def _show_refused(export: Export, folder: Path, console: Console) -> None:
     console.print(f"{export.accepted} answer sheets read, {len(export.refused)} refused")
     if export.refused:
-        path = export.write_refused(folder / "refused.csv")
-        reasons = Counter(refused.reason for refused in export.refused)
-        console.print(
-            f"refused: {', '.join(f'{count} {name}' for name, count in sorted(reasons.items()))}; see {path}",
-            soft_wrap=True,
-        )
-
-
-def _working() -> Console:
-    """Where it is said what goes on: beside the results, not among them."""
-    return Console(stderr=True)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=_working())
+        path = write_refused(export.refused, folder / "refused.csv")
+        console.print(f"refused: {reasons(export.refused)}; see {path}", soft_wrap=True)
 
 
 def closed_side(local: Local) -> list[str]:
@@ -148,12 +135,12 @@ def closed_side(local: Local) -> list[str]:
     buckets = tally(manifests, letters)
     total = sum(buckets.values(), Counter[str]())
     broken = violations(buckets)
-    reasons = Counter(letter.reason for letter in letters)
+    refused = Counter(letter.reason for letter in letters)
     return [
         f"received {total['received']} = " + " + ".join(f"{total[name]} {name}" for name in OUTCOMES if total[name]),
         f"admitted {total['admitted']} = " + " + ".join(f"{total[name]} {name}" for name in FATES if total[name]),
         f"the rule holds in {len(buckets) - len(broken)} of {len(buckets)} facilities, rounds and forms",
-        "dead letters: " + (", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"),
+        "dead letters: " + (", ".join(f"{count} {reason}" for reason, count in sorted(refused.items())) or "none"),
     ]
 
 

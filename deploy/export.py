@@ -1,17 +1,14 @@
 """One round from a survey export: what is needed to open it, send it and close it."""
 
-import csv as csv_format
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.files import replacing
 from producers.client import Sendable
 from producers.keystore import Keystore
 from producers.sources.csv_file import Draft, Refused, read, to_submission
-from producers.sources.mapping import Dates, Mapping, OrganisationSection, load_mapping
+from producers.sources.mapping import Dates, Mapping, OrganisationSection, for_round, load_mapping
 from schemas.canonical import derived_id
 from schemas.errors import InputRefused
 from schemas.events import RoundClosed, RoundOpened
@@ -53,12 +50,13 @@ class Export:
         """The facility's keystore with keys of this round, made in the folder or found there."""
         path = folder / f"{self.mapping.facility}.json"
         store = Keystore.open(path) if path.exists() else Keystore.create(path, self.mapping.facility, random)
-        store.new_round(self.mapping.round, random)
+        store.new_round(self.mapping.chosen_round(), random)
         return store
 
     def events(self, keystore: Keystore) -> Iterator[Sendable]:
         """The round in log order: organisation, opening, submissions, close."""
-        facility, round_, keys = self.mapping.facility, self.mapping.round, keystore.round_keys(self.mapping.round)
+        facility, round_ = self.mapping.facility, self.mapping.chosen_round()
+        keys = keystore.round_keys(round_)
         place = self.place.event(facility)
         yield place
         yield RoundOpened(
@@ -76,20 +74,10 @@ class Export:
             yield to_submission(draft, self.mapping, keys)
         yield RoundClosed(facility=facility, event_id=derived_id("round.closed", facility, round_), round=round_)
 
-    def write_refused(self, path: Path) -> Path:
-        """The refused rows as CSV: line, column, reason and hint; never a cell."""
-        text = io.StringIO()
-        writer = csv_format.writer(text)
-        writer.writerow(["line", "column", "reason", "hint"])
-        writer.writerows([row.line, row.column or "", row.reason, row.hint] for row in self.refused)
-        with replacing(path) as file:
-            file.write(text.getvalue().encode())
-        return path
-
 
 def read_export(csv: Path, mapping_file: Path, catalogue: Catalogue) -> Export:
     """Read an export with its mapping; InputRefused if either cannot be used, or lacks what a whole round needs."""
-    mapping = load_mapping(mapping_file, catalogue)
+    mapping = for_round(load_mapping(mapping_file, catalogue), None)
     if mapping.organisation is None or mapping.dates is None:
         raise InputRefused(f"{mapping_file} needs the sections organisation and dates to open a round by itself")
     rows = list(read(csv, mapping, catalogue))

@@ -21,10 +21,22 @@ CAPTION: Final = (
 MANY_ANSWERS: Final = " Answers were accepted without knowing who gives them: one person may count more than once."
 
 
+def published_forms(database: Database) -> list[str]:
+    """The forms of sealed rounds."""
+    return [row["form"] for row in database.query("SELECT DISTINCT form FROM rounds FINAL ORDER BY form")]
+
+
+def figures(database: Database, form: Form, scale: Scale) -> list[dict[str, Any]]:
+    """Every place's latest figures on one scale, as the dashboards' query gives them."""
+    sql = (files("dashboards") / "queries" / "latest_figures.sql").read_text("utf-8")
+    return [
+        {"form": form.id, "scale": scale.id, **row} for row in database.query(sql, {"form": form.id, "scale": scale.id})
+    ]
+
+
 def figures_table(database: Database, form: Form, scale: Scale) -> Table:
     """The figures of one scale, parents before children."""
-    sql = (files("dashboards") / "queries" / "latest_figures.sql").read_text("utf-8")
-    rows = database.query(sql, {"form": form.id, "scale": scale.id})
+    rows = figures(database, form, scale)
     table = Table(title=_title(form, scale), caption=CAPTION, box=None, padding=(0, 1, 0, 0), caption_justify="left")
     # where the terminal is narrow places are broken, and figures never
     table.add_column("place", min_width=12)

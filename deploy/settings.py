@@ -18,6 +18,8 @@ PREFIX: Final = "WARDPULSE_"
 FILE: Final = PREFIX + "SETTINGS"
 """Names the settings file, TOML; paths in it are relative to its folder."""
 _HIDDEN: Final = "***"
+_LONGEST_NAME: Final = 100
+_LONGEST_NUMBER: Final = 64
 
 
 def _text(text: str) -> str:
@@ -89,8 +91,11 @@ def _one_of(*known: str) -> Callable[[str], str]:
     return read
 
 
-def _setting(default: Any, read: Callable[[str], Any], *, secret: bool = False, path: bool = False) -> Any:
-    return field(default=default, metadata={"read": read, "path": path, "secret": secret}, repr=not secret)
+def _setting(
+    default: Any, read: Callable[[str], Any], meaning: str, needed_by: str, *, secret: bool = False, path: bool = False
+) -> Any:
+    told = {"meaning": meaning, "needed_by": needed_by}
+    return field(default=default, metadata={"read": read, "path": path, "secret": secret, **told}, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -101,34 +106,57 @@ class Settings:
     Kafka's own names.
     """
 
-    bootstrap_servers: str = _setting("localhost:9092", _text)
-    """Kafka's addresses, HOST:PORT, with commas between them."""
-    client_id: str = _setting("wardpulse", _text)
-    """What our clients call themselves to Kafka, for its logs and quotas."""
-    session_timeout_ms: int = _setting(6_000, _session)
-    """After so long without a sign of life Kafka gives a worker's partitions to another."""
-    topic_prefix: str = _setting("", _prefix)
-    """Put before the name of every topic and group."""
-    embedded: bool = _setting(False, _boolean)
-    """Whether the broker is the embedded one, which knows neither idempotent producers nor newer protocols."""
-    clickhouse: str = _setting("chdb:wardpulse-data/clickhouse", _text, secret=True, path=True)
-    """`chdb:FOLDER`, or `https://user:password@host:port/database`."""
-    keystores: Path | None = _setting(None, _path, path=True)
-    """Folder of the facilities' keystores, FACILITY.json each. For the edge."""
-    verify_keys: Path | None = _setting(None, _path, path=True)
-    """JSON file of facility to hex Ed25519 public keys; control events of others are refused. For the worker."""
-    audit_key_file: Path | None = _setting(None, _path, path=True)
-    """File of at least 32 random bytes that key the manifests' tags. For the worker."""
-    minimum_k: int = _setting(5, _minimum_k)
-    """Rounds with a smaller k are refused."""
-    timezone: str = _setting("UTC", _zone)
-    """The calendar by which a round is past its dates."""
-    metrics: str = _setting("", _listen)
-    """HOST:PORT at which worker and writer serve Prometheus metrics; empty for none."""
-    log_format: str = _setting("text", _one_of("text", "json"))
-    """One line of text or one JSON object for each log record."""
-    log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"))
-    """The least severe records of our own that are logged; libraries log from `warning` on."""
+    bootstrap_servers: str = _setting(
+        "localhost:9092", _text, "Kafka's addresses, HOST:PORT, with commas between them.", "all"
+    )
+    client_id: str = _setting(
+        "wardpulse", _text, "What our clients call themselves to Kafka, for its logs and quotas.", "all"
+    )
+    session_timeout_ms: int = _setting(
+        6_000, _session, "After so long without a sign of life Kafka gives a worker's partitions to another.", "worker"
+    )
+    topic_prefix: str = _setting("", _prefix, "Put before the name of every topic and group.", "all")
+    embedded: bool = _setting(
+        False,
+        _boolean,
+        "Whether the broker is the embedded one, which knows neither idempotent producers nor newer protocols.",
+        "all",
+    )
+    clickhouse: str = _setting(
+        "chdb:wardpulse-data/clickhouse",
+        _text,
+        "`chdb:FOLDER`, or `https://user:password@host:port/database`.",
+        "writer, figures",
+        secret=True,
+        path=True,
+    )
+    keystores: Path | None = _setting(
+        None, _path, "Folder of the facilities' keystores, FACILITY.json each.", "edge", path=True
+    )
+    verify_keys: Path | None = _setting(
+        None,
+        _path,
+        "JSON file of facility to hex Ed25519 public keys; control events of others are refused.",
+        "worker",
+        path=True,
+    )
+    audit_key_file: Path | None = _setting(
+        None, _path, "File of at least 32 random bytes that key the manifests' tags.", "worker", path=True
+    )
+    minimum_k: int = _setting(5, _minimum_k, "Rounds with a smaller k are refused.", "worker, edge")
+    timezone: str = _setting("UTC", _zone, "The calendar by which a round is past its dates.", "edge")
+    metrics: str = _setting(
+        "", _listen, "HOST:PORT at which worker and writer serve Prometheus metrics; empty for none.", "worker, writer"
+    )
+    log_format: str = _setting(
+        "text", _one_of("text", "json"), "One line of text or one JSON object for each log record.", "worker, writer"
+    )
+    log_level: str = _setting(
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "The least severe records of our own that are logged; libraries log from `warning` on.",
+        "worker, writer",
+    )
 
     @classmethod
     def read(cls, mapping: Mapping[str, str]) -> Self:
@@ -136,8 +164,8 @@ class Settings:
         given = {name: value for name, value in mapping.items() if name.startswith(PREFIX) and name != FILE}
         unknown = next((name for name in given if name not in _NAMES), None)
         if unknown is not None:
-            raise SettingsError(f"{unknown} is not a setting; known are {', '.join(sorted((*_NAMES, FILE)))}")
-        values = _from_file(Path(mapping[FILE])) if mapping.get(FILE) else {}
+            raise SettingsError(f"{_named(unknown)} is not a setting; known are {', '.join(sorted((*_NAMES, FILE)))}")
+        values = _from_named_file(mapping)
         for name, text in given.items():
             values[_NAMES[name]] = _read(name, _NAMES[name], text)
         return cls(**values)
@@ -157,6 +185,12 @@ _FIELDS: Final = {item.name: item for item in fields(Settings)}
 _NAMES: Final = {PREFIX + name.upper(): name for name in _FIELDS}
 
 
+def origins(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Where each setting comes from: default, file or environment. The mapping is one that `Settings.read` takes."""
+    found = dict.fromkeys(_FIELDS, "default") | dict.fromkeys(_from_named_file(mapping), "file")
+    return found | {own: "environment" for name, own in _NAMES.items() if name in mapping}
+
+
 def without_password(address: str) -> str:
     """An address with `***` for its user's password, and for all of it if it cannot be taken apart."""
     if address.startswith("chdb:"):
@@ -174,10 +208,24 @@ def without_password(address: str) -> str:
 
 
 def _read(shown: str, own: str, text: str) -> Any:
+    return _checked(shown, _FIELDS[own].metadata["read"], text)
+
+
+def _checked(shown: str, read: Callable[[str], Any], text: str) -> Any:
     try:
-        return _FIELDS[own].metadata["read"](text)
+        return read(text)
     except ValueError as error:
         raise SettingsError(f"{shown} {error}") from None
+
+
+def _named(name: str) -> str:
+    """A name that somebody wrote, if it can stand in a message of one line."""
+    usual = name.isascii() and len(name) <= _LONGEST_NAME and name.replace(".", "_").replace("-", "_").isidentifier()
+    return name if usual else "one of the names"
+
+
+def _from_named_file(mapping: Mapping[str, str]) -> dict[str, Any]:
+    return _from_file(_checked(FILE, _path, mapping[FILE])) if mapping.get(FILE) else {}
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -192,7 +240,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     for name, value in _flat(content):
         own = name.replace(".", "_")
         if own not in _FIELDS:
-            raise SettingsError(f"{path}: {name} is not a setting; known are {', '.join(sorted(_FIELDS))}")
+            raise SettingsError(f"{path}: {_named(name)} is not a setting; known are {', '.join(sorted(_FIELDS))}")
         if own in values:
             raise SettingsError(f"{path}: {name} is given twice")
         values[own] = _beside(path, own, _read(f"{path}: {name}", own, _written(path, name, value)))
@@ -200,16 +248,17 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """TOML reads a.b = 1 as a table within a table."""
+    """TOML reads a.b = 1 as a table within a table. Nothing is looked for deeper than a name can be."""
     for name, value in content.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(above) < _LONGEST_NAME:
             yield from _flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
 
 
 def _written(path: Path, name: str, value: object) -> str:
-    if isinstance(value, bool | int | str):
+    # a hexadecimal number may have more digits than Python writes out
+    if isinstance(value, str) or (isinstance(value, bool | int) and value.bit_length() <= _LONGEST_NUMBER):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ",".join(value)

@@ -19,12 +19,8 @@ TRIAL_AUDIT_KEY: Final = b"no secret: for trials on a file only"
 
 def live_rules(settings: Settings) -> Rules:
     """The rules of a deployment: control events must be signed by their facility."""
-    keys = _verify_keys(settings.verify_keys)
-
-    def genuine(facility: str, value: bytes, signature: bytes | None) -> bool:
-        return any(verify(key, value, signature) for key in keys.get(facility, ()))
-
-    return Rules(catalogue(), genuine, read_audit_key(settings.audit_key_file), code_hash(), settings.minimum_k)
+    keys = VerifyKeys(settings.verify_keys)
+    return Rules(catalogue(), keys.genuine, read_audit_key(settings.audit_key_file), code_hash(), settings.minimum_k)
 
 
 def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY) -> Rules:
@@ -36,10 +32,34 @@ def _vouched_for(*_: object) -> bool:
     return True
 
 
-def _verify_keys(path: Path | None) -> Mapping[str, list[bytes]]:
-    """Each facility's keys: one, or several while a new one replaces an old one."""
-    if path is None:
-        raise SettingsError("WARDPULSE_VERIFY_KEYS must name the file of the facilities' public keys")
+class VerifyKeys:
+    """The facilities' public keys. The file is read again when it changes, so that a facility can be added."""
+
+    def __init__(self, path: Path | None) -> None:
+        if path is None:
+            raise SettingsError("WARDPULSE_VERIFY_KEYS must name the file of the facilities' public keys")
+        self._path = path
+        self._state = _state(path)
+        self._keys = read_verify_keys(path)
+
+    def genuine(self, facility: str, value: bytes, signature: bytes | None) -> bool:
+        """Whether one of the facility's keys signed this."""
+        state = _state(self._path)
+        if state != self._state:
+            self._state, self._keys = state, read_verify_keys(self._path)
+        return any(verify(key, value, signature) for key in self._keys.get(facility, ()))
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def read_verify_keys(path: Path) -> Mapping[str, list[bytes]]:
+    """Each facility's keys: one, or several while a new one replaces an old one. SettingsError if it cannot serve."""
     try:
         given = TypeAdapter(dict[str, list[PublicKey]]).validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
@@ -50,6 +50,13 @@ class Message:
     key: bytes | None
     value: bytes = field(repr=False)
     headers: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+class Place(NamedTuple):
+    """Where a record lies in the submissions log."""
+
+    partition: int
+    offset: int
 
 
 def message(event: Sendable, sign: Sign | None) -> Message:
@@ -98,6 +105,7 @@ class WellbeingProducer:
         *,
         topic_prefix: str = "",
         embedded: bool = False,
+        client_id: str = "wardpulse",
         sign: Sign | None = None,
         timeout: float = 30.0,
         now: Callable[[], float] = time.time,
@@ -109,7 +117,7 @@ class WellbeingProducer:
         self._pending: deque[tuple[Any, int]] = deque()
         self._pending_bytes = 0
         self._failed = 0
-        self._producer = _connect(bootstrap, self._topic, embedded, timeout)
+        self._producer = _connect(bootstrap, self._topic, {"client_id": client_id, **_configuration(embedded, timeout)})
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +140,14 @@ class WellbeingProducer:
             self.flush()
         self._deliver(record)
 
+    def place(self, event: Sendable) -> Place:
+        """Send an event and wait until Kafka has it; says where, so that the worker's answer to it can be found."""
+        self.flush()
+        future = self._deliver(message(event, self._sign))
+        self.flush()
+        confirmed = future.get(timeout=0)
+        return Place(confirmed.partition, confirmed.offset)
+
     def send_raw(self, facility: str | None, value: bytes, signature: bytes | None = None) -> None:
         """Send bytes that need not be an event: trials and tests use it for malformed records."""
         self._deliver(raw_message(facility, value, signature))
@@ -152,7 +168,7 @@ class WellbeingProducer:
         finally:
             _disconnect(self._producer)
 
-    def _deliver(self, record: Message) -> None:
+    def _deliver(self, record: Message) -> Any:
         self._settle_done()
         try:
             future = self._producer.send(
@@ -168,6 +184,7 @@ class WellbeingProducer:
             raise RetryableError(f"an event was not sent ({type(error).__name__}); sending it again is safe") from None
         self._pending.append((future, len(record.value)))
         self._pending_bytes += len(record.value)
+        return future
 
     def _start_of_day(self) -> int:
         # Kafka stamps every record; to the millisecond it would say when somebody answered
@@ -195,12 +212,12 @@ class WellbeingProducer:
             raise RetryableError(f"Kafka did not confirm {failed} events; sending them again is safe")
 
 
-def _connect(bootstrap: str, topic: str, embedded: bool, timeout: float) -> Any:
+def _connect(bootstrap: str, topic: str, configuration: dict[str, Any]) -> Any:
     # at debug level the library logs keys and values
     logging.getLogger("kafka").setLevel(logging.WARNING)
     producer = None
     try:
-        producer = KafkaProducer(bootstrap_servers=bootstrap, **_configuration(embedded, timeout))
+        producer = KafkaProducer(bootstrap_servers=bootstrap, **configuration)
         # with a stated protocol version the constructor does not connect
         producer.partitions_for(topic)
     except (KafkaError, ValueError, OSError) as error:

@@ -8,7 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy.files import replacing
+from deploy.resources import catalogue
 from producers.simulate import Simulated, Simulation, Truth, simulate, truth_json
+from producers.sources.csv_file import read
+from producers.sources.first_mapping import first_mapping
+from producers.sources.mapping import examine_mapping
 from schemas.errors import InputRefused
 
 _SIMULATE_HELP = (
@@ -19,10 +23,32 @@ _SIMULATE_HELP = (
     "Example: wardpulse simulate --out events.jsonl --staff 3000 --rounds 12 --seed 7 --truth truth.json"
 )
 
+_MAPPING_HELP = """Mappings: what the columns of a survey export mean.
+
+A mapping is one YAML file, written once and used for every export of a survey. docs/sources.md explains it.
+"""
+_INIT_HELP = """Write a first mapping for an export, from its column names alone; no answer is read.
+
+What only you can know is left as CHANGE-ME, and a mapping that still says so is not used. Columns proposed for a form
+are guessed from their order: check them.
+
+Example: wardpulse mapping init export.csv --form cbi.work --out mapping.yaml
+"""
+_CHECK_HELP = """Say whether a mapping can be used, or everything that is wrong with it.
+
+With an export also whether its columns fit. Nothing is sent, and no answer is read.
+
+Example: wardpulse mapping check mapping.yaml export.csv
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the edge's commands to the front door."""
     app.command("simulate", help=_SIMULATE_HELP)(_simulate)
+    mapping = typer.Typer(name="mapping", help=_MAPPING_HELP, no_args_is_help=True)
+    mapping.command("init", help=_INIT_HELP)(_init_mapping)
+    mapping.command("check", help=_CHECK_HELP)(_check_mapping)
+    app.add_typer(mapping)
 
 
 def _simulate(
@@ -43,6 +69,53 @@ def _simulate(
             file.write(truth_json(simulation, behind) + b"\n")
     typer.echo(f"{written} lines, {rounds} rounds, {facilities} facilities in {out}")
     typer.echo("The keys come from the seed: this log is for trials only.")
+
+
+def _init_mapping(
+    file: Annotated[Path, typer.Argument(help="The export, CSV.")],
+    form: Annotated[list[str] | None, typer.Option(help="A form that was asked; may be given more than once.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the mapping; standard output if left out.")] = None,
+) -> None:
+    known = catalogue()
+    unknown = next((name for name in form or () if name not in known), None)
+    if unknown is not None:
+        raise typer.BadParameter(f"{unknown} is not a known form: use one of {', '.join(sorted(known))}")
+    text = first_mapping(file, [known[name] for name in dict.fromkeys(form or ())]).encode()
+    if out is None:
+        # as bytes: a mapping is UTF-8 whatever the terminal is
+        typer.echo(text, nl=False)
+    else:
+        _write_new(out, text)
+        typer.echo(f"{out} is written")
+    name = out or "mapping.yaml"
+    next_step = f"finish it, check it with: wardpulse mapping check {name} {file}"
+    typer.echo(f"Now {next_step}\nThen try it with: wardpulse submit ... --dry-run", err=True)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    _check_folder(path)
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise InputRefused(f"{path} exists and is not overwritten: choose another name, or remove it first") from None
+    except OSError as error:
+        raise InputRefused(f"{path}: cannot be written ({error.strerror}): choose another place") from None
+
+
+def _check_mapping(
+    mapping: Annotated[Path, typer.Argument(help="The mapping, YAML.")],
+    export: Annotated[Path | None, typer.Argument(help="An export whose columns should fit, CSV.")] = None,
+) -> None:
+    found = examine_mapping(mapping, catalogue())
+    if isinstance(found, list):
+        raise InputRefused("\n  ".join([f"{mapping} cannot be used yet:", *found]))
+    if export is not None:
+        # the columns are checked before the first row, and no row is asked for
+        read(export, found, catalogue())
+    typer.echo("the mapping can be used" + (f", and the columns of {export} fit" if export else ""))
+    if found.round is None:
+        typer.echo("it names no round, so name the round when you send")
 
 
 def _check_folder(path: Path | None) -> None:

@@ -113,6 +113,33 @@ class Keystore:
             raise SettingsError(f"{self._path} has no keys of round {round}: open the round at this facility first")
         return keys
 
+    def rounds(self) -> dict[str, RoundKeys]:
+        """The keys of every round, in the order of the rounds' names."""
+        return dict(sorted(_read(self._path).rounds.items()))
+
+    def content(self) -> bytes:
+        """All of it, every key included, as `put_back` takes it."""
+        return _bytes(_read(self._path))
+
+    @classmethod
+    def put_back(cls, path: Path, content: bytes, merge: bool = False) -> list[str]:
+        """Write what `content()` gave where no keystore is; returns the rounds added.
+
+        A keystore that is there stays as it is: SettingsError unless it holds the same, or, with `merge`, only lacks
+        rounds, which are added. ValueError if the content is not a keystore.
+        """
+        new = _parse(content)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(path):
+            there = _read(path) if path.exists() else None
+            missing = sorted(new.rounds if there is None else new.rounds.keys() - there.rounds.keys())
+            if there is not None:
+                _check_joinable(path, there, new, merge)
+            if there is None or missing:
+                kept = {} if there is None else there.rounds
+                _write(path, _Content(new.facility, new.signing_key, {**kept, **new.rounds}))
+        return missing
+
     def new_round(self, round: str, random: Callable[[int], bytes]) -> RoundKeys:
         """The keys of a round, made now unless another process already did."""
         _check(_ROUND, round, "round")
@@ -139,30 +166,54 @@ def _check(adapter: TypeAdapter[str], value: str, what: str) -> None:
         raise SettingsError(f"{value!r} cannot name a {what}: use letters, digits, dot, dash and underscore") from None
 
 
+def facility_of(content: bytes) -> str:
+    """The facility whose keystore this is; ValueError if it is none, or damaged."""
+    return _parse(content).facility
+
+
+def _check_joinable(path: Path, there: _Content, new: _Content, merge: bool) -> None:
+    if (there.facility, there.signing_key) != (new.facility, new.signing_key):
+        raise SettingsError(f"{path} has another signing key: it is another keystore; move it away first to replace it")
+    differing = sorted(name for name in there.rounds.keys() & new.rounds if there.rounds[name] != new.rounds[name])
+    if differing:
+        raise SettingsError(f"{path} has other keys for round {', '.join(differing)}: nothing was changed")
+    if not merge and there.rounds.keys() != new.rounds.keys():
+        raise SettingsError(f"{path} exists and has other rounds: use --merge to add those it lacks")
+
+
 def _write(path: Path, content: _Content) -> None:
+    with replacing(path) as file:
+        file.write(_bytes(content))
+
+
+def _bytes(content: _Content) -> bytes:
     rounds = {
         name: {"key_id": keys.key_id, "token_key": _text(keys.token_key), "content_key": _text(keys.content_key)}
         for name, keys in content.rounds.items()
     }
-    stored = {"facility": content.facility, "signing_key": _text(content.signing_key), "rounds": rounds}
-    with replacing(path) as file:
-        file.write(canonical_json(stored))
+    return canonical_json({"facility": content.facility, "signing_key": _text(content.signing_key), "rounds": rounds})
+
+
+def _parse(content: bytes) -> _Content:
+    stored = _Stored.model_validate_json(content)
+    rounds = {name: _round_keys(keys) for name, keys in stored.rounds.items()}
+    return _Content(stored.facility, _key(stored.signing_key), rounds)
 
 
 def _read(path: Path) -> _Content:
     try:
         with path.open("rb") as file:
             _check_permissions(path, stat.S_IMODE(os.fstat(file.fileno()).st_mode))
-            stored = _Stored.model_validate_json(file.read())
-        rounds = {name: _round_keys(keys) for name, keys in stored.rounds.items()}
-        return _Content(stored.facility, _key(stored.signing_key), rounds)
+            return _parse(file.read())
     except FileNotFoundError:
         raise SettingsError(f"there is no keystore at {path}: create it, or correct the path") from None
     except OSError as error:
         raise SettingsError(f"cannot read the keystore {path}: {error.strerror}") from None
     except ValueError:
         # the cause would quote keys
-        raise SettingsError(f"{path} is not a keystore, or it is damaged: restore it from its backup") from None
+        raise SettingsError(
+            f"{path} is not a keystore, or it is damaged: move it away and restore it from its backup"
+        ) from None
 
 
 def _check_permissions(path: Path, mode: int) -> None:

@@ -5,7 +5,7 @@ A series belongs to a node id of a facility. Source of the rules: docs/units.md.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from schemas.errors import DataError, Reason
 from schemas.organisation import Organisation
@@ -67,7 +67,10 @@ class Change:
 
 
 def changes(before: Organisation | None, after: Organisation) -> tuple[Change, ...]:
-    """Every difference, parents before children; `before` is None for a facility's first record."""
+    """Every difference, parents before children; `before` is None for a facility's first record.
+
+    DataError if the two are of different facilities.
+    """
     if before is None:
         found = [_added(after, node) for node in after.nodes]
         return _in_order(found, {}, after)
@@ -82,8 +85,8 @@ def changes(before: Organisation | None, after: Organisation) -> tuple[Change, .
 
 def _in_order(found: list[Change], old_paths: Mapping[str, tuple[str, ...]], after: Organisation) -> tuple[Change, ...]:
     places = {**old_paths, **after.paths}
-    kinds = get_args(Kind)
-    return tuple(sorted(found, key=lambda change: (places[change.node], kinds.index(change.kind))))
+    # sorting keeps the order of a node's own changes
+    return tuple(sorted(found, key=lambda change: places[change.node]))
 
 
 def _added(after: Organisation, node: str) -> Change:

@@ -1,24 +1,26 @@
 """The anonymiser's commands: the worker, the writer, and the same steps over a file."""
 
-import logging
 import os
 import signal
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deploy.resources import migrations
+from deploy.resources import code_hash
 from deploy.settings import Settings
 from deploy.wiring import TRIAL_AUDIT_KEY, file_rules, live_rules, read_audit_key
 from stream_processors.dry_run import dry_run
+from stream_processors.logs import running, set_up
+from stream_processors.metrics import WorkerMetrics, WriterMetrics, serving
 
 _WORKER_HELP = """Anonymise: hold open rounds, seal them at their close, roll up indicators.
 
-Settings come from the environment, WARDPULSE_BOOTSTRAP and so on. The worker keeps nothing on disk: after a restart it
-reads the open rounds from the log again. It stops with an exit code other than 0 when Kafka cannot be written (69) or
-the log no longer holds what it needs (74).
+Settings come from the environment, WARDPULSE_BOOTSTRAP_SERVERS and so on. The worker keeps nothing on disk: after a
+restart it reads the open rounds from the log again. It stops with an exit code other than 0 when Kafka cannot be
+written (69) or the log no longer holds what it needs (74).
 
 Example: WARDPULSE_VERIFY_KEYS=keys.json WARDPULSE_AUDIT_KEY_FILE=audit.key wardpulse worker
 """
@@ -26,7 +28,7 @@ _WRITER_HELP = """Write sealed rows and indicators to ClickHouse: insert, then c
 
 Stops with exit code 69 when Kafka or ClickHouse cannot be reached; started again it goes on where it was.
 
-Example: WARDPULSE_BOOTSTRAP=kafka:9092 WARDPULSE_CLICKHOUSE=http://clickhouse:8123/wellbeing wardpulse writer
+Example: WARDPULSE_BOOTSTRAP_SERVERS=kafka:9092 WARDPULSE_CLICKHOUSE=http://clickhouse:8123/wellbeing wardpulse writer
 """
 _DRY_RUN_HELP = """Run the anonymiser over a file of events, one JSON event per line in log order.
 
@@ -59,26 +61,27 @@ def _dry_run(
 def _worker() -> None:
     # imported here: Faust configures the process it is loaded in
     from stream_processors.topology import build, run
+    from stream_processors.watch import Watch
 
     settings = Settings.read(os.environ)
-    run(settings, build(settings, live_rules(settings)))
+    set_up(settings)
+    with running("worker", version("wardpulse"), code_hash()):
+        rules = live_rules(settings)
+        metrics = WorkerMetrics(rules.code_hash)
+        watch = Watch(metrics, settings.timezone)
+        with serving(settings.metrics, metrics):
+            run(settings, build(settings, rules, watch.observe, watch))
 
 
 def _writer() -> None:
-    from stream_processors.database import Database
-    from stream_processors.writer import Writer
+    from stream_processors.watched_writer import run
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # the driver quotes values it cannot store
-    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
     settings = Settings.read(os.environ)
+    set_up(settings)
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
-    with Database.connect(settings.clickhouse) as database:
-        database.migrate(migrations())
-        writer = Writer(settings, database)
-        try:
-            writer.run(asked.is_set)
-        finally:
-            writer.close()
+    with running("writer", version("wardpulse"), code_hash()):
+        metrics = WriterMetrics(code_hash())
+        with serving(settings.metrics, metrics):
+            run(settings, metrics, asked.is_set)

@@ -4,10 +4,12 @@ The only import of confluent_kafka beside the embedded broker; it is the fastest
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from schemas.errors import BrokerUnavailable, LogTruncated, SettingsError
 
@@ -66,6 +68,20 @@ class KafkaLog:
             listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
             raise SettingsError(f"all topics must have the same number of partitions, but they have: {listed}")
 
+    def topics(self, timeout: float = _TIMEOUT) -> dict[str, int]:
+        """Every topic there is, and its number of partitions."""
+        with _asking(self._bootstrap) as admin:
+            found = admin.list_topics(timeout=timeout).topics
+        return {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}
+
+    def topic_settings(self, topics: Iterable[str], timeout: float = _TIMEOUT) -> dict[str, dict[str, str]]:
+        """How the broker is told to keep each topic; BrokerUnavailable if it does not say, as the embedded one."""
+        with _asking(self._bootstrap) as admin:
+            asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+            answers = admin.describe_configs(asked, request_timeout=timeout)
+            found = {asked.name: answer.result(timeout + 1) for asked, answer in answers.items()}
+        return {name: {key: entry.value for key, entry in entries.items()} for name, entries in found.items()}
+
     def read(self, topic: str, partition: int, start: int = 0, until: int | None = None) -> Iterator[LogRecord]:
         """Records from `start` to before `until`, or to the end when called; LogTruncated if `start` is gone."""
         with _Session(self._bootstrap, "wardpulse-reader") as consumer:
@@ -98,9 +114,20 @@ class _Session:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._consumer.close()
         if isinstance(error, KafkaException):
-            raise BrokerUnavailable(
-                f"Kafka at {self._bootstrap}: {error.args[0].name()}; check WARDPULSE_BOOTSTRAP_SERVERS and the broker"
-            ) from None
+            raise _unavailable(self._bootstrap, error) from None
+
+
+@contextmanager
+def _asking(bootstrap: str) -> Iterator[AdminClient]:
+    try:
+        yield AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+    except KafkaException as error:
+        raise _unavailable(bootstrap, error) from None
+
+
+def _unavailable(bootstrap: str, error: KafkaException) -> BrokerUnavailable:
+    name = error.args[0].name()
+    return BrokerUnavailable(f"Kafka at {bootstrap}: {name}; check WARDPULSE_BOOTSTRAP_SERVERS and the broker")
 
 
 def _record(message: Any) -> LogRecord:

@@ -12,10 +12,11 @@ from typing import ClassVar
 from schemas.canonical import derived_id
 from schemas.codec import decode
 from schemas.errors import DataError, LogTruncated
-from schemas.events import DeadLetter, Echo
+from schemas.events import DeadLetter, Echo, RoundOpened
 from schemas.instruments.scoring import Catalogue
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
+from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.indicators import History, fold, remember
 from stream_processors.steps.restart import resume
 from stream_processors.steps.rounds import Rules
@@ -23,6 +24,10 @@ from stream_processors.steps.story import Output, Record, Stage, Story, advance
 
 Write = Callable[[int, Stage], Awaitable[None]]
 """Write a stage to a partition; returns when all of it is acknowledged."""
+
+
+Refused = Callable[[bytes | None, DeadLetter], None]
+"""Called with the bytes of a record that was refused, and with its dead letter."""
 
 
 Read = Callable[[int, int], Awaitable[Sequence[LogRecord]]]
@@ -106,9 +111,9 @@ class Anonymiser(Runner):
 
     past = Topic.ROUNDS
 
-    def __init__(self, rules: Rules, write: Write) -> None:
+    def __init__(self, rules: Rules, write: Write, refused: Refused | None = None) -> None:
         super().__init__(write)
-        self._rules = rules
+        self._rules, self._refused = rules, refused
         self._stories: dict[int, Story] = {}
 
     def take_over(self, partition: int, past: Iterable[LogRecord], committed: int | None) -> int:
@@ -124,8 +129,23 @@ class Anonymiser(Runner):
     def _low_water(self, partition: int) -> int:
         return self._stories[partition].low_water(self._following[partition])
 
+    def held(self) -> dict[int, dict[str, list[RoundOpened]]]:
+        """Partition to facility to the terms of its rounds open."""
+        return {
+            number: {
+                name: [known.terms for known in facility.rounds.values() if isinstance(known, OpenRound)]
+                for name, facility in story.facilities.items()
+            }
+            for number, story in self._stories.items()
+        }
+
     def _stages(self, record: Record) -> Sequence[Stage]:
-        return advance(self._stories[record.partition], record, self._rules)
+        stages = advance(self._stories[record.partition], record, self._rules)
+        if self._refused is not None and stages:
+            for output in stages[0]:
+                if isinstance(output.event, DeadLetter):
+                    self._refused(record.value, output.event)
+        return stages
 
 
 class Analyst(Runner):

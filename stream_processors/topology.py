@@ -6,9 +6,10 @@ nothing is lost by that.
 """
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -26,15 +27,17 @@ from stream_processors.kafka_log import Bounds, KafkaLog, LogRecord
 from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage
+from stream_processors.watch import Watch
 
 BATCH, WITHIN_SECONDS, COMMIT_SECONDS, ACK_SECONDS = 2000, 0.2, 0.5, 60.0
+LOOK_SECONDS = 5.0
 
 Observe = Callable[[Output], None]
 """Called after an output is acknowledged."""
 
 
-def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> faust.App:
-    """Wire the worker. `settings` name the broker, `rules` decide."""
+def build(settings: Settings, rules: Rules, observe: Observe | None = None, watch: Watch | None = None) -> faust.App:
+    """Wire the worker. `settings` name the broker, `rules` decide, `watch` looks at it now and then."""
     app, log = _app(settings), KafkaLog(settings.bootstrap_servers)
     name = {topic: settings.topic_prefix + topic for topic in Topic}
     raw: dict[str, Any] = {"value_type": bytes, "value_serializer": "raw", "key_serializer": "raw", "acks": False}
@@ -50,7 +53,7 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> f
                 if observe is not None:
                     observe(output)
 
-    anonymiser, analyst = Anonymiser(rules, write), Analyst(rules.catalogue, write)
+    anonymiser, analyst = Anonymiser(rules, write, watch and watch.refused), Analyst(rules.catalogue, write)
     runners: dict[str, Runner] = {name[Topic.SUBMISSIONS]: anonymiser, name[Topic.COHORTS]: analyst}
 
     @app.agent(app.topic(name[Topic.SUBMISSIONS], **raw), name="anonymise", concurrency=1)
@@ -87,7 +90,24 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None) -> f
                     if moved and await app.consumer._commit_offsets(moved):
                         done = at
 
+    if watch is not None:
+        _look(app, anonymiser, name[Topic.SUBMISSIONS], watch)
     return app
+
+
+def _look(app: faust.App, anonymiser: Anonymiser, topic: str, watch: Watch) -> None:
+    @app.task
+    async def look() -> None:
+        async with stop_process():
+            while not app.should_stop:
+                unread: dict[int, int] | None = None
+                with suppress(KafkaError, FaustError, TimeoutError):
+                    ours = [tp for tp in app.consumer.assignment() if tp.topic == topic]
+                    ends = await asyncio.wait_for(app.consumer.highwaters(*ours), LOOK_SECONDS)
+                    next_ = {tp: anonymiser.following(tp.partition) for tp in ours}
+                    unread = {tp.partition: at for tp, at in next_.items() if at is not None and at < ends[tp]}
+                watch.tick(anonymiser.held(), unread)
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _consume(stream: faust.StreamT[bytes], runner: Runner, log: KafkaLog) -> None:
@@ -158,12 +178,27 @@ def _app(settings: Settings) -> faust.App:
     )
 
 
+class _Process(faust.Worker):
+    """Faust's worker without what it says and shows by itself: our logging is kept, and there is no banner."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.spinner = None
+
+    def _install_signal_handlers_unix(self) -> None:
+        # on SIGUSR1 it would print every local variable, answers among them, and on SIGUSR2 start a debugger
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
+        self.loop.add_signal_handler(signal.SIGINT, self._on_sigint)
+        self.loop.add_signal_handler(signal.SIGTERM, self._on_sigterm)
+
+
 def run(settings: Settings, app: faust.App) -> None:
     """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there."""
     KafkaLog(settings.bootstrap_servers).require(settings.topic_prefix + topic for topic in Topic)
     try:
         with _broker_errors():
-            faust.Worker(app, loglevel="warning").execute_from_commandline()
+            _Process(app, quiet=True, override_logging=False).execute_from_commandline()
     except Exception as error:
         # what Faust gave up on by itself, such as a commit that failed
         stop(error)

@@ -55,7 +55,7 @@ class Writer:
     """Moves the open topics into ClickHouse. `inserted` is called between an insert and its commit."""
 
     def __init__(self, settings: Settings, database: Database, inserted: Callable[[], None] = lambda: None) -> None:
-        self._database, self._inserted = database, inserted
+        self._database, self._inserted, self._prefix = database, inserted, settings.topic_prefix
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
         # kafka-python would try for ever, and make topics that are missing
@@ -82,6 +82,7 @@ class Writer:
         ]
         self._consumer.assign(partitions)
         starts, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
+        self._ends = ends
         for partition in partitions:
             needed = self._consumer.committed(partition) or 0
             check_start(partition.topic, partition.partition, needed, starts[partition], ends[partition])
@@ -100,6 +101,17 @@ class Writer:
                     quiet = 0
             if polled:
                 self._write(polled)
+            elif quiet == 1:
+                self._database.release()  # so that others can read what was written
+
+    def lag(self) -> dict[Topic, int]:
+        """Records of each topic not yet polled, as far as the broker has told."""
+        found = dict.fromkeys((Topic.COHORTS, Topic.INDICATORS), 0)
+        with _Broker():
+            for at, end in self._ends.items():
+                known = self._consumer.highwater(at) or end
+                found[Topic(at.topic.removeprefix(self._prefix))] += max(0, known - self._consumer.position(at))
+        return found
 
     def _write(self, polled: Mapping[TopicPartition, Sequence[Consumed]]) -> None:
         found, letters = batch([record for records in polled.values() for record in records])

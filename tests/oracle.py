@@ -118,8 +118,10 @@ def refused(candidate: Round, others: list[Round]) -> bool:
         return True
     for other in others:
         same_day = first <= other.dates[1] and other.dates[0] <= last and not other.cancelled
-        apart = any(set(opened[name]).isdisjoint(other.opened[name]) for name in ("leaves", "forms"))
-        if opened["round"] == other.opened["round"] or (same_day and not apart):
+        same_form = not set(opened["forms"]).isdisjoint(other.opened["forms"])
+        new_leaves = set(opened["leaves"]) - leaves_of(other.organisation)
+        same_people = new_leaves or not set(opened["leaves"]).isdisjoint(other.opened["leaves"])
+        if opened["round"] == other.opened["round"] or (same_day and same_form and same_people):
             return True
     return False
 

@@ -97,11 +97,12 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What does not change from row to row."""
+    """What does not change from row to row. `used`: the columns of the mapping, in the order of the file."""
 
     mapping: Mapping
     forms: tuple[tuple[Form, FormColumns], ...]
     places: dict[str, int]
+    used: tuple[str, ...]
     width: int
     units: frozenset[str]
     zone: ZoneInfo | None
@@ -115,17 +116,21 @@ def read(export: Path | bytes, mapping: Mapping, catalogue: Catalogue) -> Iterat
     table = open_table(export, mapping.used_columns(), mapping.header)
     forms = tuple((catalogue[form], columns) for form, columns in mapping.forms.items())
     zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
-    layout = _Layout(mapping, forms, table.places, table.width, mapping.known_units(), zone)
+    used = tuple(sorted(mapping.used_columns(), key=table.places.__getitem__))
+    layout = _Layout(mapping, forms, table.places, used, table.width, mapping.known_units(), zone)
     return (outcome for record in table.records for outcome in _outcomes(record, layout))
 
 
 def to_submission(draft: Draft, mapping: Mapping, keys: RoundKeys) -> Submission:
-    """The event of a draft: identifiers become keyed hashes here. Without a person the response is the respondent."""
+    """The event of a draft: identifiers become keyed hashes here. Without a person the response is the respondent.
+
+    InputRefused if the mapping names no round: `for_round` gives it one.
+    """
     person = draft.response if draft.person is None else draft.person
     return Submission(
         facility=mapping.facility,
         event_id=event_id(keys, mapping.source, mapping.survey, draft.response, draft.form, draft.revision),
-        round=mapping.round,
+        round=mapping.chosen_round(),
         form=draft.form,
         form_version=draft.form_version,
         node=draft.node,
@@ -140,7 +145,7 @@ def to_submission(draft: Draft, mapping: Mapping, keys: RoundKeys) -> Submission
 
 def _outcomes(record: Record, layout: _Layout) -> Iterator[Draft | Refused]:
     try:
-        cells = _cells(record, layout.width)
+        cells = _cells(record, layout)
         row = _row(cells, layout)
     except _Unfit as unfit:
         yield unfit.at(record.line)
@@ -164,15 +169,19 @@ def _outcomes(record: Record, layout: _Layout) -> Iterator[Draft | Refused]:
             )
 
 
-def _cells(record: Record, width: int) -> list[str]:
-    cells = record.cells
+def _cells(record: Record, layout: _Layout) -> list[str]:
+    cells, width = record.cells, layout.width
     if cells is None:
         lost = f"lines {record.line} to {record.last_line} were not read"
         raise _Unfit(RowReason.UNREADABLE_ROW, f"quotes do not pair up, or a cell is far too long; {lost}")
-    if len(cells) < width:
-        raise _Unfit(RowReason.TOO_FEW_CELLS, f"{len(cells)} cells where the header has {width}")
     if any(cell.strip() for cell in cells[width:]):
-        raise _Unfit(RowReason.TOO_MANY_CELLS, f"{len(cells)} cells where the header has {width}")
+        hint = f"{len(cells)} cells where the header has {width}: a cell with the delimiter in it needs quotes"
+        raise _Unfit(RowReason.TOO_MANY_CELLS, hint)
+    # some programs leave out empty cells at the end of a row; where the mapping needs one, the row may be cut off
+    if len(cells) <= layout.places[layout.used[-1]]:
+        lost_column = next(name for name in layout.used if layout.places[name] >= len(cells))
+        hint = f"the row ends before this column, with {len(cells)} cells of {width}: it may be cut off; export again"
+        raise _Unfit(RowReason.TOO_FEW_CELLS, hint, lost_column)
     return cells
 
 

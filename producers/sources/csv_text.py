@@ -4,17 +4,24 @@ import codecs
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from producers.sources.mapping import Header, tidy
+from producers.sources.mapping import MOST_REPORTED, Header, tidy
 from schemas.errors import InputRefused
 
 DELIMITERS: Final = ",;\t|"
 _UTF_16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Excel's own line before the header; a program that saves the file again may quote it or fill the row up
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([^\w"\r\n\0])"?[,;\t|]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+# a header may be hostile: names beyond these are never compared with a missing one
+_MOST_COMPARED: Final = 2000
+_LONGEST_COMPARED: Final = 200
+_IMPORT_ID: Final = '{"ImportId"'
 
 
 class Record(NamedTuple):
@@ -34,17 +41,43 @@ class Table:
     records: Iterator[Record]
 
 
+class Heading(NamedTuple):
+    """The column names, empty ones included, and how many rows follow them before the first answer sheet."""
+
+    names: list[str]
+    skip_after: int
+
+
+class _Text(NamedTuple):
+    """The text under a separator line, the number of its first line, and what the line says."""
+
+    text: str
+    line: int
+    delimiter: str | None
+
+
 def open_table(export: Path | bytes, wanted: Sequence[str], header: Header) -> Table:
     """Find the columns wanted; InputRefused if the file is not text with such a header."""
     file, data = _load(export)
-    text = _decode(data, header.encoding)
-    delimiter = _delimiter(text, wanted) if header.delimiter == "auto" else header.delimiter
-    records = _records(text, delimiter)
+    records = _rows(_opened(data, header.encoding), wanted, header.delimiter)
     names = _names(records)
     _check_names(file, names, wanted)
     places = {name: place for place, name in enumerate(names)}
     rows = islice(records, header.skip_after, None)
     return Table(places, len(names), (record for record in rows if not _is_blank(record)))
+
+
+def read_heading(export: Path | bytes, known: Collection[str]) -> Heading:
+    """The column names alone; `known` ones help to find the delimiter. InputRefused as for a table.
+
+    The two rows below are only asked whether they are Qualtrics' import ids.
+    """
+    file, data = _load(export)
+    records = _rows(_opened(data, "auto"), known, "auto")
+    names = _names(records)
+    _check_names(file, names, ())
+    below = enumerate(islice(records, 2), 1)
+    return Heading(names, next((count for count, record in below if _holds_import_ids(record)), 0))
 
 
 def _load(export: Path | bytes) -> tuple[str, bytes]:
@@ -54,6 +87,12 @@ def _load(export: Path | bytes) -> tuple[str, bytes]:
         return str(export), export.read_bytes()
     except OSError as error:
         raise InputRefused(f"{export}: cannot be read ({error.strerror}): correct the path") from None
+
+
+def _opened(data: bytes, encoding: str) -> _Text:
+    text = _decode(data, encoding)
+    found = _SEPARATOR_LINE.match(text)
+    return _Text(text[found.end() :], 2, found[1]) if found else _Text(text, 1, None)
 
 
 def _decode(data: bytes, encoding: str) -> str:
@@ -68,7 +107,7 @@ def _encoding(data: bytes) -> str:
         return "utf-8"
     text = data.decode("utf-8", "replace")
     damaged = text.count("\N{REPLACEMENT CHARACTER}")
-    sound = sum(not letter.isascii() for letter in text) - damaged
+    sound = len(text) - len(text.encode("ascii", "ignore")) - damaged
     # a UTF-8 file with a damaged spot stays UTF-8: read as cp1252, every accent in it would become other letters
     return "cp1252" if damaged > sound else "utf-8"
 
@@ -81,31 +120,78 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _delimiter(text: str, wanted: Sequence[str]) -> str:
+def _rows(opened: _Text, wanted: Collection[str], delimiter: str) -> Iterator[Record]:
+    """Every row but empty lines. What the mapping says goes before the separator line, and that before a guess."""
+    # taken off at once, because the guess reads the text several times
+    text = opened.text.lstrip("\r\n")
+    line = opened.line + _line_ends(opened.text[: len(opened.text) - len(text)])
+    chosen = delimiter if delimiter != "auto" else opened.delimiter or _delimiter(text, wanted)
+    return (record for record in _records(text, chosen, line) if record.cells != [])
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def _delimiter(text: str, wanted: Collection[str]) -> str:
     def fit(delimiter: str) -> tuple[int, int]:
-        names = _names(_records(text, delimiter))
+        names = _names(_records(text, delimiter, 1))
         return len(set(names).intersection(wanted)), len(names)
 
     return max(DELIMITERS, key=fit)
 
 
-def _records(text: str, delimiter: str) -> Iterator[Record]:
+class _Lines:
+    """The lines of a text, counted, and whether the quotes since `start` are an odd number."""
+
+    def __init__(self, text: str, line: int) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self._quotes = 0
+        self.next_line = line
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.next_line += 1
+            self._quotes += line.count('"')
+            yield line
+
+    def start(self) -> int:
+        """Begin a row, and say at which line."""
+        self._quotes = 0
+        return self.next_line
+
+    def leave_cell(self) -> None:
+        """Go on to the end of the line where an open quote closes."""
+        rest = iter(self)
+        while self._quotes % 2 and next(rest, None) is not None:
+            pass
+
+
+def _records(text: str, delimiter: str, line: int) -> Iterator[Record]:
+    lines = _Lines(text, line)
     # strict, because a lost quote would otherwise glue the rows of several people into one
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        line = reader.line_num + 1
+        start = lines.start()
         try:
-            cells = next(reader)
+            cells: list[str] | None = next(reader)
         except StopIteration:
             return
-        except csv.Error:
-            yield Record(line, reader.line_num, None)
-        else:
-            yield Record(line, reader.line_num, cells)
+        except csv.Error as error:
+            # the rest of a cell that is too long must not be read as rows: whoever wrote it could forge some
+            if "field limit" in str(error):
+                lines.leave_cell()
+            cells = None
+        yield Record(start, lines.next_line - 1, cells)
 
 
 def _is_blank(record: Record) -> bool:
     return record.cells is not None and not any(cell.strip() for cell in record.cells)
+
+
+def _holds_import_ids(record: Record) -> bool:
+    filled = [cell for cell in record.cells or () if cell.strip()]
+    return bool(filled) and all(cell.lstrip().startswith(_IMPORT_ID) for cell in filled)
 
 
 def _names(records: Iterator[Record]) -> list[str]:
@@ -119,15 +205,22 @@ def _names(records: Iterator[Record]) -> list[str]:
 def _check_names(file: str, names: list[str], wanted: Sequence[str]) -> None:
     if not names:
         raise InputRefused(f"{file}: has no readable header line: export it again, with column names in the first line")
-    missing = next((column for column in wanted if column not in names), None)
-    if missing is not None:
-        near = difflib.get_close_matches(missing, [name for name in names if name], n=3)
-        found = (
-            f"the nearest are {', '.join(near)}" if near else "none is like it, so the first line may not be the header"
-        )
-        raise InputRefused(f"{file}: has no column {missing}: {found}; correct the mapping or the export")
-    second = next((place for place, name in enumerate(names) if name and name in names[:place]), None)
-    if second is not None:
-        first = names.index(names[second])
-        # by number: in a file without a header the name would be what a person answered
-        raise InputRefused(f"{file}: columns {first + 1} and {second + 1} have one name: rename or remove one of them")
+    known = set(names)
+    missing = [column for column in wanted if column not in known]
+    if missing:
+        lacks = "; ".join(f"has no column {column}: {_nearest(column, names)}" for column in missing[:MOST_REPORTED])
+        more = f"; nor has it {', '.join(missing[MOST_REPORTED:])}" if len(missing) > MOST_REPORTED else ""
+        # a file may come without its header
+        doubt = "; the first line may not be the header" if len(missing) == len(wanted) else ""
+        raise InputRefused(f"{file}: {lacks}{more}{doubt}; correct the mapping or the export")
+    first: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        if name and first.setdefault(name, place) != place:
+            # by number: in a file without a header the name would be what a person answered
+            raise InputRefused(f"{file}: columns {first[name]} and {place} have one name: rename or remove one of them")
+
+
+def _nearest(missing: str, names: list[str]) -> str:
+    compared = [name for name in names[:_MOST_COMPARED] if name.isprintable() and len(name) <= _LONGEST_COMPARED]
+    near = difflib.get_close_matches(missing, filter(None, compared), n=3)
+    return f"the nearest are {', '.join(near)}" if near else "none is like it"

@@ -13,10 +13,20 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from deploy.resources import catalogue as shipped_catalogue
+from producers.sources.placeholders import CHANGE_ME, unfinished
 from producers.sources.yaml_text import parse_yaml
 from schemas.canonical import derived_id
 from schemas.errors import DataError, InputRefused
@@ -26,6 +36,7 @@ from schemas.organisation import organisation
 
 EXAMPLE: Final = "docs/examples/limesurvey-cbi.yaml"
 MOST_REPORTED: Final = 5
+_ROUND: Final[TypeAdapter[str]] = TypeAdapter(RoundId)
 _ADVICE: Final = {
     "missing": "is missing: add it",
     "string_pattern_mismatch": "is not an id: use letters without accents (small ones, but for rounds), digits, . _ -",
@@ -169,7 +180,7 @@ class Mapping(_Section):
     facility: Id
     source: Id
     survey: Text
-    round: RoundId
+    round: RoundId | None = None
     identity: Literal["person", "response"] = "person"
     columns: Columns
     submitted_on: date | None = None
@@ -224,6 +235,12 @@ class Mapping(_Section):
         rules = tuple(rule.column for rule in self.accept)
         return tuple(dict.fromkeys(self.row_columns() + rules + self.item_columns()))
 
+    def chosen_round(self) -> str:
+        """The round the answers belong to; InputRefused if none is chosen yet."""
+        if self.round is None:
+            raise InputRefused("no round is chosen: name it when you send, or write `round` into the mapping")
+        return self.round
+
     def known_units(self) -> frozenset[str]:
         """The units a row may name; empty if the mapping lists none, so that any id will do."""
         listed = frozenset(self.units.values())
@@ -232,15 +249,45 @@ class Mapping(_Section):
 
 def load_mapping(path: Path, catalogue: Catalogue | None = None) -> Mapping:
     """Read a mapping and check it against the forms that ship with the code, or those given."""
+    found = examine_mapping(path, catalogue)
+    if isinstance(found, Mapping):
+        return found
+    more = f"; and {len(found) - MOST_REPORTED} more" if len(found) > MOST_REPORTED else ""
+    raise InputRefused(f"{path}: {'; '.join(found[:MOST_REPORTED])}{more}. {EXAMPLE} shows a complete mapping")
+
+
+def examine_mapping(path: Path, catalogue: Catalogue | None = None) -> Mapping | list[str]:
+    """The mapping, or a sentence for everything that is wrong with it. InputRefused if the file is not YAML."""
+    content = parse_yaml(path)
+    marks = unfinished(content)
+    problems = list(marks.values())
     try:
-        mapping = Mapping.model_validate(parse_yaml(path))
+        mapping = Mapping.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        raise _refusal(path, [_sentence(detail) for detail in details]) from None
-    problems = form_problems(mapping, shipped_catalogue() if catalogue is None else catalogue)
-    if problems:
-        raise _refusal(path, problems)
-    return mapping
+        # what stands in for a value is wrong as a value too, which need not be said twice
+        wrong = [sentence(detail) for detail in details if _place(detail) not in marks]
+        return problems + [sentence for sentence in wrong if not marks or CHANGE_ME not in sentence]
+    problems += form_problems(mapping, shipped_catalogue() if catalogue is None else catalogue)
+    return problems or mapping
+
+
+def for_round(mapping: Mapping, round_: str | None) -> Mapping:
+    """The mapping for this round; InputRefused if neither names one, or if they differ."""
+    if round_ is None or round_ == mapping.round:
+        mapping.chosen_round()
+        return mapping
+    if mapping.round is not None:
+        raise InputRefused(
+            f"the mapping is for round {mapping.round}: remove `round` from it to use it for others, such as {round_}"
+        )
+    try:
+        _ROUND.validate_python(round_)
+    except ValidationError:
+        raise InputRefused(
+            f"{round_!r} is not a round's name: use letters without accents, digits, . _ -, at most 64 of them"
+        ) from None
+    return mapping.model_copy(update={"round": round_})
 
 
 def form_problems(mapping: Mapping, catalogue: Catalogue) -> list[str]:
@@ -273,10 +320,11 @@ def _value_problems(name: str, given: FormColumns, form: Form) -> Iterator[str]:
             yield f"forms.{name}.values.{cell} is {value}: answers are coded from {low} to {high}, or null for none"
 
 
-def _sentence(detail: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in detail["loc"] if part != "[key]") or "the mapping"
+def _place(detail: ErrorDetails) -> tuple[str, ...]:
+    return tuple(str(part) for part in detail["loc"] if part != "[key]")
+
+
+def sentence(detail: ErrorDetails) -> str:
+    """What is wrong with a setting and what to do, from pydantic's account of it."""
+    where = ".".join(_place(detail)) or "the mapping"
     return f"{where} {_ADVICE.get(detail['type'], detail['msg'])}"
-
-
-def _refusal(path: Path, problems: list[str]) -> InputRefused:
-    return InputRefused(f"{path}: {'; '.join(problems[:MOST_REPORTED])}. {EXAMPLE} shows a complete mapping")

@@ -1,13 +1,16 @@
 """YAML as people write it by hand: text stays text, and a setting given twice is an error."""
 
 import re
+import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from schemas.errors import InputRefused
+
+_HALF_LETTER: Final = re.compile("[\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -20,10 +23,22 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=f"{repeated} is given twice", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        text = super().construct_scalar(node)
+        # an escape such as \ud800 gives half a letter, which cannot be written or printed
+        if isinstance(text, str) and _HALF_LETTER.search(text):
+            raise yaml.MarkedYAMLError(problem="an escape is no letter", problem_mark=node.start_mark)
+        return text
+
 
 _Loader.yaml_implicit_resolvers = {}
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)$"), ["~", "n", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"(?:0|-?[1-9][0-9]{0,17})$"), [*"-0123456789"])
+
+
+def quoted(text: str) -> str:
+    """Text as a YAML value on one line, whatever it holds. Nothing in it can end a comment either."""
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=sys.maxsize).removesuffix("\n")
 
 
 def parse_yaml(path: Path) -> Any:

@@ -31,7 +31,7 @@ def close_round(opened: OpenRound, offset: int, rules: Rules) -> Closing:
     paths: dict[str, list[tuple[str, ...]]] = {}
     for name in sorted(opened.forms):
         held = opened.forms[name]
-        sealing = _sealing(opened, held)
+        sealing = sealing_of(opened, held)
         cohorts = _partition(held, sealing)
         paths[name] = [cohort.path for cohort in cohorts]
         rows += [row for cohort in cohorts for row in cohort_rows(cohort, sealing)]
@@ -58,7 +58,8 @@ def longest_seal(opened: OpenRound) -> RoundSealed:
     return _round_sealed(opened, dict.fromkeys(opened.forms, everywhere))
 
 
-def _sealing(opened: OpenRound, held: HeldForm) -> Sealing:
+def sealing_of(opened: OpenRound, held: HeldForm) -> Sealing:
+    """What sealing a form of a round depends on beside its members."""
     policy = opened.terms.policy
     return Sealing(opened.organisation, policy, policy.hash(), opened.terms.round, held.form)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from schemas.events import Echo, OrganisationUpdated, RoundCancelled, RoundClosed, RoundOpened
 from schemas.organisation import organisation
-from stream_processors.steps.rounds import EndedRound, Facility
+from stream_processors.steps.rounds import EndedRound, Ending, Facility
 from stream_processors.steps.story import Story
 
 
@@ -13,37 +13,34 @@ def resume(echoes: Sequence[Echo], committed: int | None) -> tuple[Story, int]:
 
     With no round open it is the end of what is known to be handled: the committed offset, or the last echo's.
     """
-    ended = ended_rounds(echoes)
+    ended = endings(echoes)
     last = max((echo.offset for echo in echoes), default=-1)
     waiting = [echo.offset for echo in echoes if isinstance(echo.event, RoundOpened) and _name(echo) not in ended]
     start = min(waiting, default=max(committed or 0, last + 1))
     story = Story(accepted=frozenset(echo.offset for echo in echoes if echo.offset >= start))
     for echo in sorted(echoes, key=lambda found: found.offset):
-        if isinstance(echo.event, RoundOpened) and _name(echo) in ended:
-            _take_ended(story, echo, start, ended[_name(echo)])
-        elif isinstance(echo.event, OrganisationUpdated) and echo.offset < start:
-            facility = story.facilities.setdefault(echo.facility, Facility())
-            facility.organisation = organisation(echo.event)
-            facility.organisations.add(echo.event.event_id)
+        if echo.offset < start:
+            take_echo(story.facilities, echo, ended)
+        elif isinstance(echo.event, RoundOpened) and _name(echo) in ended:
+            story.ended_ahead[echo.offset] = ended[_name(echo)]
     return story, start
 
 
-def ended_rounds(echoes: Sequence[Echo]) -> Mapping[tuple[str, str], EndedRound]:
+def endings(echoes: Sequence[Echo]) -> Mapping[tuple[str, str], Ending]:
     """(facility, round) to how it ended, of the rounds that have."""
-    opened = {_name(echo): echo.event for echo in echoes if isinstance(echo.event, RoundOpened)}
-    return {
-        _name(echo): EndedRound(opened[_name(echo)], echo.offset, isinstance(echo.event, RoundCancelled))
-        for echo in echoes
-        if isinstance(echo.event, RoundClosed | RoundCancelled)
-    }
+    ends = (echo for echo in echoes if isinstance(echo.event, RoundClosed | RoundCancelled))
+    return {_name(echo): Ending(echo.offset, isinstance(echo.event, RoundCancelled)) for echo in ends}
+
+
+def take_echo(facilities: dict[str, Facility], echo: Echo, ended: Mapping[tuple[str, str], Ending]) -> None:
+    """Add what an echo says of a facility; of rounds, those that have ended."""
+    facility = facilities.setdefault(echo.facility, Facility())
+    if isinstance(echo.event, OrganisationUpdated):
+        facility.organisation = organisation(echo.event)
+        facility.organisations.add(echo.event.event_id)
+    elif isinstance(echo.event, RoundOpened) and facility.organisation is not None and _name(echo) in ended:
+        facility.rounds[echo.event.round] = EndedRound(echo.event, facility.organisation, ended[_name(echo)])
 
 
 def _name(echo: Echo) -> tuple[str, str]:
     return echo.facility, "" if isinstance(echo.event, OrganisationUpdated) else echo.event.round
-
-
-def _take_ended(story: Story, opening: Echo, start: int, ended: EndedRound) -> None:
-    if opening.offset < start:
-        story.facilities.setdefault(opening.facility, Facility()).rounds[ended.terms.round] = ended
-    else:
-        story.ended_ahead[opening.offset] = ended

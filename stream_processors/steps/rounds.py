@@ -11,16 +11,24 @@ from stream_processors.steps.admit import HeldForm, OpenRound
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a round ended, for ever: the offset of the marker, and whether it was cancelled instead of sealed."""
+
+    at: int
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EndedRound:
-    """A round that is sealed, or cancelled, for ever: its terms, and the offset of the marker that ended it."""
+    """A round that has ended: its terms, the organisation it was opened with, and its ending."""
 
     terms: RoundOpened
-    ended_at: int
-    cancelled: bool = False
+    organisation: Organisation
+    ending: Ending
 
     def is_cancelled_before(self, offset: int) -> bool:
         """Whether it was given up before that offset, so that nothing of it was or will be published."""
-        return self.cancelled and self.ended_at < offset
+        return self.ending.cancelled and self.ending.at < offset
 
 
 @dataclass(slots=True)
@@ -57,7 +65,8 @@ def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules
         raise DataError(Reason.BAD_DATE)
     forms = _forms(event, rules.catalogue)
     _check_leaves(event, facility.organisation)
-    _check_overlap(event, _fielded(facility, offset))
+    for other in _fielded(facility, offset):
+        _check_overlap(event, other)
     held = {form.id: HeldForm(form) for form in forms}
     return OpenRound(event, facility.organisation, offset, {leaf: leaf for leaf in event.leaves}, held)
 
@@ -83,16 +92,20 @@ def _check_leaves(event: RoundOpened, organisation: Organisation) -> None:
             raise DataError(Reason.UNKNOWN_UNIT)
 
 
-def _fielded(facility: Facility, offset: int) -> Iterator[RoundOpened]:
+def _fielded(facility: Facility, offset: int) -> Iterator[OpenRound | EndedRound]:
     """The rounds whose answers are or may be published. By offset: a log that is read again must decide the same."""
     for known in facility.rounds.values():
         if not (isinstance(known, EndedRound) and known.is_cancelled_before(offset)):
-            yield known.terms
+            yield known
 
 
-def _check_overlap(event: RoundOpened, others: Iterable[RoundOpened]) -> None:
+def _check_overlap(event: RoundOpened, known: OpenRound | EndedRound) -> None:
     """The same answers sealed twice, n and n + 1, would give the last one away."""
-    for other in others:
-        apart = event.last_answer_date < other.first_answer_date or other.last_answer_date < event.first_answer_date
-        if not apart and set(event.forms) & set(other.forms) and set(event.leaves) & set(other.leaves):
-            raise DataError(Reason.ROUND_OVERLAPS)
+    other = known.terms
+    apart = event.last_answer_date < other.first_answer_date or other.last_answer_date < event.first_answer_date
+    if apart or not set(event.forms) & set(other.forms):
+        return
+    # people of a unit that is new since then may have answered there under its former id
+    strangers = set(event.leaves) - set(known.organisation.leaves())
+    if strangers or set(event.leaves) & set(other.leaves):
+        raise DataError(Reason.ROUND_OVERLAPS)

@@ -54,6 +54,7 @@ class Partition:
     cohorts: list[Cohort] = field(default_factory=list)
     too_few_or_dominated: int = 0
     overfull: int = 0
+    overfull_nodes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _seal(
     """Seal at and below a node; returns the leaves whose members pass up."""
     if responses[node] > _limit(sealing.organisation.headcounts[node], sealing.policy):
         result.overfull += responses[node]
+        result.overfull_nodes.append(node)
         return []
     pool = [node] if admitted.get(node) else []
     for child in sealing.organisation.children[node]:

@@ -25,7 +25,7 @@ from schemas.organisation import organisation
 from schemas.topics import Topic
 from stream_processors.steps.admit import OpenRound, admit, withdraw
 from stream_processors.steps.closing import cancel_round, close_round, longest_seal
-from stream_processors.steps.rounds import EndedRound, Facility, Rules, open_round
+from stream_processors.steps.rounds import EndedRound, Ending, Facility, Rules, open_round
 
 
 class Record(NamedTuple):
@@ -67,7 +67,7 @@ class Story:
 
     facilities: dict[str, Facility] = field(default_factory=dict)
     accepted: frozenset[int] = frozenset()
-    ended_ahead: dict[int, EndedRound] = field(default_factory=dict)
+    ended_ahead: dict[int, Ending] = field(default_factory=dict)
 
     def low_water(self, following: int) -> int:
         """The offset a restart must read from, if everything before `following` has been handled."""
@@ -178,7 +178,7 @@ def _submission(story: Story, record: Record, event: Submission) -> Sequence[Sta
 
 
 def _after_close(found: EndedRound, record: Record, event: Submission | SubmissionWithdrawn) -> Sequence[Stage]:
-    if record.offset < found.ended_at:
+    if record.offset < found.ending.at:
         return NOTHING  # read again after a restart; it was counted when the round ended
     if isinstance(event, SubmissionWithdrawn):
         raise _Refused(Reason.AFTER_CLOSE, event, event.round)
@@ -207,9 +207,9 @@ def _organisation_updated(story: Story, record: Record, event: OrganisationUpdat
 
 def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules) -> Sequence[Stage]:
     facility = _facility_of(story, event)
-    ended = story.ended_ahead.pop(record.offset, None)
-    if ended is not None:
-        facility.rounds[event.round] = ended
+    ending = story.ended_ahead.pop(record.offset, None)
+    if ending is not None and facility.organisation is not None:
+        facility.rounds[event.round] = EndedRound(event, facility.organisation, ending)
         return NOTHING
     if event.policy.k < rules.minimum_k and record.offset not in story.accepted:
         raise DataError(Reason.POLICY_UNDER_MINIMUM)
@@ -222,12 +222,13 @@ def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules
 def _round_ended(story: Story, record: Record, event: End, rules: Rules) -> Sequence[Stage]:
     found = _round_of(story, event)
     if isinstance(found, EndedRound):
-        if record.offset <= found.ended_at:
+        if record.offset <= found.ending.at:
             return NOTHING
         raise _Refused(Reason.ROUND_CLOSED_TWICE, event, event.round)
     cancelled = isinstance(event, RoundCancelled)
     stages = _cancelled(found, record, rules) if cancelled else _sealed(found, record, rules)
-    story.facilities[event.facility].rounds[event.round] = EndedRound(found.terms, record.offset, cancelled)
+    ended = EndedRound(found.terms, found.organisation, Ending(record.offset, cancelled))
+    story.facilities[event.facility].rounds[event.round] = ended
     return (*stages, *_echo(story, record, event))
 
 

@@ -218,7 +218,7 @@ class Broken:
 )
 def test_a_failing_sink_is_reported_without_quoting_rows(error: Exception) -> None:
     client: Any = Broken(error)
-    database = Database(client)
+    database = Database(lambda: client, is_embedded=False)
     for act in (
         lambda: database.insert(COHORTS, sample_rows()["cohorts"]),
         lambda: database.query("SELECT 1"),

@@ -24,7 +24,8 @@ CELLS = st.one_of(
 def accounted(export: bytes, mapping: Mapping) -> list[Draft | Refused]:
     try:
         found = list(read(export, mapping, CATALOGUE))
-    except InputRefused:
+    except InputRefused as error:
+        assert CANARY not in str(error)
         return []
     for outcome in found:
         if isinstance(outcome, Draft):
@@ -40,6 +41,36 @@ def test_no_bytes_raise_anything_but_a_refusal_of_the_file(data: bytes) -> None:
     accounted(data, mapping_of())
     accounted(HEADER.encode() + data, mapping_of())
     accounted(HEADER.encode("utf-16") + data, mapping_of())
+    accounted(b"sep=" + data, mapping_of())
+    accounted(b"sep=;\r\n" + HEADER.encode().replace(b",", b";") + data, mapping_of())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1250", "cp1252", "cp850", "mac-roman"]),
+    st.sampled_from([",", ";", "\t", "|", "auto"]),
+    st.integers(0, 3),
+)
+def test_no_bytes_raise_anything_else_whatever_the_mapping_says_of_the_file(
+    data: bytes, encoding: str, delimiter: str, skip_after: int
+) -> None:
+    mapping = mapping_of(header={"encoding": encoding, "delimiter": delimiter, "skip_after": skip_after})
+    accounted(data, mapping)
+    accounted(HEADER.replace(",", delimiter[:1]).encode(encoding) + data, mapping)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(CELLS, min_size=1, max_size=9), st.sampled_from(";,\t|"), st.integers(0, 9))
+def test_a_row_cut_off_anywhere_is_whole_or_refused(extra: list[str], delimiter: str, kept: int) -> None:
+    full = ["1", "a", "u", "2026-10-06", *extra, "3"]
+    file = io.StringIO(newline="")
+    names = ["id", "who", "unit", "when", *(f"text {place}" for place in range(len(extra))), "q"]
+    csv.writer(file, delimiter=delimiter).writerows([names, full[:kept], full])
+    *cut, whole = accounted(file.getvalue().encode(), mapping_of())
+    assert isinstance(whole, Draft)
+    for outcome in cut:
+        assert isinstance(outcome, Draft) == (kept >= len(full))
 
 
 @settings(max_examples=200, deadline=None)

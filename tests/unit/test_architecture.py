@@ -37,8 +37,10 @@ IMPORTERS: Final[Mapping[str, frozenset[str]]] = {
     "aiokafka": frozenset({"stream_processors/topology.py"}),
     "clickhouse_connect": frozenset({"stream_processors/database.py"}),
     "chdb": frozenset(),
-    "confluent_kafka": frozenset({"stream_processors/kafka_log.py", "deploy/embedded.py"}),
+    "confluent_kafka": frozenset({"stream_processors/kafka_log.py", "deploy/embedded.py", "deploy/journal.py"}),
     "kafka": frozenset({"producers/client.py", "stream_processors/writer.py"}),
+    "prometheus_client": frozenset({"stream_processors/metrics.py"}),
+    "pythonjsonlogger": frozenset({"stream_processors/logs.py"}),
     "grafana_api": frozenset({"dashboards/publish.py"}),
     "yaml": frozenset({"deploy/resources.py", "producers/sources/yaml_text.py"}),
 }

@@ -43,6 +43,7 @@ def test_a_facilitys_whole_story_is_on_one_topic() -> None:
         "submission.withdrawn",
         "round.opened",
         "round.closed",
+        "round.cancelled",
         "organisation.updated",
         "intervention",
     }

@@ -1,0 +1,150 @@
+"""Markers and records that steer a facility's log: sent with its keys, and the worker's answer waited for."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.settings import Settings
+from producers.client import ControlEvent, Place, WellbeingProducer, partition_of
+from producers.keystore import Keystore
+from schemas.codec import decode
+from schemas.errors import DataError, InputRefused, Reason, RetryableError, SettingsError
+from schemas.events import AnyEvent, DeadLetter, Echo
+from schemas.topics import Topic
+from stream_processors.kafka_log import KafkaLog, LogRecord
+from stream_processors.steps.ledger import Ledger, ledger
+
+ANSWER_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 0.3
+
+ADVICE: Final[Mapping[Reason, str]] = {
+    Reason.BAD_DATE: "its last answer date lies before its first",
+    Reason.BAD_ORGANISATION: "the organisation is no tree of the levels named",
+    Reason.BAD_SIGNATURE: "the worker does not know this facility's key: see wardpulse keystore init --trust",
+    Reason.NO_ORGANISATION: "the facility has no organisation yet: wardpulse organisation announce FILE",
+    Reason.POLICY_UNDER_FLOOR: "its policy is under a floor",
+    Reason.POLICY_UNDER_MINIMUM: "its k is under the smallest that this deployment accepts (minimum_k)",
+    Reason.REPEATED_EVENT: "exactly this record was announced before: to go back to it, give it a new effective_from",
+    Reason.REPEATED_INSTRUMENT: "two of its forms belong to one instrument: field them in different rounds",
+    Reason.ROUND_CLOSED_TWICE: "it has ended already",
+    Reason.ROUND_OPENED_TWICE: "a round of this name was opened before: names are used once",
+    Reason.ROUND_OVERLAPS: (
+        "another round fields one of its forms in one of its units on one of its days: "
+        "the same answers sealed twice would give single ones away"
+    ),
+    Reason.SENSITIVE_FORM: "forms about health are refused until the rules they need are built",
+    Reason.TOO_LARGE: "it is too large for one record",
+    Reason.UNKNOWN_FORM: "it names a form that no instrument has",
+    Reason.UNKNOWN_ROUND: "no such round was opened: see wardpulse rounds list",
+    Reason.UNKNOWN_UNIT: "it names a unit twice, or one that is not a leaf of the organisation in force",
+}
+
+
+def refusal(what: str, reason: str) -> InputRefused:
+    """The error of a marker that the rules refuse, with what it means."""
+    return InputRefused(f"{what} is refused ({reason}): {ADVICE.get(Reason(reason), 'see docs/decisions.md')}")
+
+
+@dataclass(frozen=True)
+class Control:
+    """A facility's controls over a running deployment."""
+
+    settings: Settings
+    log: KafkaLog
+
+    @classmethod
+    def connect(cls, settings: Settings) -> "Control":
+        """Controls over the deployment of these settings; nothing is opened yet."""
+        return cls(settings, KafkaLog(settings.bootstrap_servers))
+
+    def topic(self, topic: Topic) -> str:
+        """A topic's name in this deployment."""
+        return self.settings.topic_prefix + topic
+
+    def echoes(self, partition: int) -> list[Echo]:
+        """What the worker has acted on in a partition."""
+        events = _events(record.value for record in self.log.read(self.topic(Topic.ROUNDS), partition))
+        return [event for event in events if isinstance(event, Echo)]
+
+    def records_of(self, topic: Topic, facility: str) -> Iterator[LogRecord]:
+        """The records of the partition a facility's story is in."""
+        name = self.topic(topic)
+        return self.log.read(name, partition_of(facility, len(self.log.partitions(name))))
+
+    def ledger(self) -> Ledger:
+        """Every facility's organisation and rounds, from the log."""
+        partitions = self.log.partitions(self.topic(Topic.ROUNDS))
+        return ledger([echo for partition in partitions for echo in self.echoes(partition)])
+
+    def producer(self, keystore: Keystore) -> WellbeingProducer:
+        """A producer that signs with a facility's key."""
+        return WellbeingProducer(
+            self.settings.bootstrap_servers,
+            topic_prefix=self.settings.topic_prefix,
+            embedded=self.settings.embedded,
+            client_id=self.settings.client_id,
+            sign=lambda _, value: keystore.sign(value),
+        )
+
+    def announce(self, event: ControlEvent, keystore: Keystore, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Send a control event and return when the worker has acted on it.
+
+        InputRefused if the worker refuses it, RetryableError if no worker answers in time.
+        """
+        starts = [(topic, self._ends(topic)) for topic in (Topic.ROUNDS, Topic.DEADLETTERS)]
+        with self.producer(keystore) as producer:
+            place = producer.place(event)
+        for _ in range(int(ANSWER_SECONDS / _POLL_SECONDS)):
+            for topic, ends in starts:
+                if self._is_answered(event, place, topic, ends[place.partition]):
+                    return
+            sleep(_POLL_SECONDS)
+        raise RetryableError(
+            f"the {event.type} is in the log, but no worker has answered within {ANSWER_SECONDS:.0f} s: "
+            "see that wardpulse worker runs; wardpulse rounds list shows what it has acted on"
+        )
+
+    def _ends(self, topic: Topic) -> dict[int, int]:
+        name = self.topic(topic)
+        return {partition: self.log.bounds(name, partition).end for partition in self.log.partitions(name)}
+
+    def _is_answered(self, event: ControlEvent, place: Place, topic: Topic, start: int) -> bool:
+        for answer in _events(record.value for record in self.log.read(self.topic(topic), place.partition, start)):
+            if isinstance(answer, Echo) and answer.offset == place.offset and answer.facility == event.facility:
+                return True
+            if isinstance(answer, DeadLetter) and (answer.topic, answer.offset) == (Topic.SUBMISSIONS, place.offset):
+                raise refusal(f"the {event.type}", answer.reason)
+        return False
+
+
+def open_keystore(settings: Settings, facility: str | None) -> Keystore:
+    """The keystore of a facility, or of the only one there is; SettingsError says what is missing."""
+    folder = settings.keystores
+    if folder is None:
+        raise SettingsError("WARDPULSE_KEYSTORES must name the folder of the facilities' keystores")
+    if facility is not None:
+        return Keystore.open(folder / f"{facility}.json")
+    found = keystore_files(folder)
+    if len(found) != 1:
+        names = ", ".join(path.stem for path in found)
+        raise SettingsError(
+            f"{folder} holds the keys of {names}: choose with --facility"
+            if found
+            else f"{folder} holds no keystore: make one with wardpulse keystore init FACILITY"
+        )
+    return Keystore.open(found[0])
+
+
+def keystore_files(folder: Path) -> list[Path]:
+    """The keystores in a folder, in order of their names."""
+    return sorted(path for path in folder.glob("*.json") if path.is_file())
+
+
+def _events(values: Iterable[bytes | None]) -> Iterable[AnyEvent]:
+    for value in values:
+        try:
+            yield decode(value)
+        except DataError:
+            continue  # no worker of ours wrote it

@@ -1,0 +1,236 @@
+"""The embedded broker keeps its log in memory; a journal beside it lets a deployment be stopped and started again.
+
+Every record is appended to a file per partition as it comes, and given back to a new broker in the same order, so that
+offsets stay what they were. Groups' committed offsets are kept too: what was emitted is not emitted again.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, NamedTuple, Self
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+
+from deploy.files import replacing
+from schemas.errors import BrokerUnavailable, FatalError, LogTruncated
+from schemas.topics import PARTITIONS, Topic
+
+_COMMITTED: Final = "committed.json"
+_BATCH: Final = 10_000
+_ANSWER_SECONDS: Final = 15.0
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One record of the journal; bytes in base64, headers as (name, value)."""
+
+    offset: int
+    timestamp: int
+    key: str | None
+    value: str | None
+    headers: list[tuple[str, str]]
+
+
+class Journal:
+    """Keeps a deployment's records in a folder. Enter it on a broker that has just started, before anybody writes."""
+
+    def __init__(self, folder: Path, bootstrap: str, prefix: str, groups: Sequence[str]) -> None:
+        self._folder, self._bootstrap, self._groups = folder, bootstrap, groups
+        self._places = [Place(prefix + topic, number) for topic in Topic for number in range(PARTITIONS)]
+        self._submissions = prefix + Topic.SUBMISSIONS
+        self._following: dict[Place, int] = {}
+        self._files: dict[Place, BinaryIO] = {}
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in self._places:
+            path = self._folder / f"{place.topic}-{place.partition}.jsonl"
+            self._following[place] = self._give_back(place, path)
+            self._files[place] = path.open("ab")
+        self._give_back_offsets()
+        self._sources = self._reader([place for place in self._places if place.topic == self._submissions])
+        self._derived = self._reader([place for place in self._places if place.topic != self._submissions])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for consumer in (self._sources, self._derived):
+            consumer.close()
+        for file in self._files.values():
+            file.close()
+
+    def keep(self, wait: float) -> int:
+        """Keep what has come since, waiting so many seconds for it; returns how many records that were.
+
+        Submissions first: a round that is kept as sealed must never be kept as open.
+        """
+        derived = _records(self._derived, wait)
+        kept = self._write(_records(self._sources, wait=0.05))
+        if derived:
+            kept += self._catch_up()
+            kept += self._write(derived)
+        if kept:
+            self._keep_offsets()
+        return kept
+
+    def finish(self) -> None:
+        """Keep everything there is. Whoever writes must have stopped."""
+        while self.keep(wait=1.0):
+            pass
+        self._keep_offsets()
+
+    def _reader(self, places: Sequence[Place]) -> Consumer:
+        consumer = Consumer(_reading(self._bootstrap, "wardpulse-journal"))
+        consumer.assign([TopicPartition(*place, self._following[place]) for place in places])
+        return consumer
+
+    def _catch_up(self) -> int:
+        """Keep the submissions up to now, which are older than anything derived from them."""
+        kept = 0
+        for place in (place for place in self._places if place.topic == self._submissions):
+            end = self._sources.get_watermark_offsets(TopicPartition(*place), timeout=_ANSWER_SECONDS)[1]
+            while self._following[place] < end:
+                kept += self._write(_records(self._sources, wait=0.2))
+        return kept
+
+    def _write(self, messages: Sequence[Message]) -> int:
+        touched = {self._append(message) for message in messages}
+        for place in touched:
+            self._files[place].flush()
+            os.fsync(self._files[place].fileno())
+        return len(messages)
+
+    def _append(self, message: Message) -> Place:
+        place, offset = Place(str(message.topic()), int(message.partition() or 0)), message.offset()
+        if offset != self._following[place]:
+            raise LogTruncated(
+                f"{place.topic} [{place.partition}] lost records before they were kept: more came at once than the "
+                "embedded broker holds; use Apache Kafka"
+            )
+        self._files[place].write(json.dumps(asdict(_kept(message))).encode() + b"\n")
+        self._following[place] += 1
+        return place
+
+    def _give_back(self, place: Place, path: Path) -> int:
+        """Send a partition's records to the new broker; returns how many they are."""
+        producer = Producer({"bootstrap.servers": self._bootstrap, "compression.type": "gzip", "log_level": 2})
+        following, failed = 0, list[str]()
+        for kept in read(path):
+            if kept.offset != following:
+                raise FatalError(f"{path} lacks offset {following}: restore the folder from its backup")
+            following += 1
+            _produce(producer, place, kept, failed)
+        if producer.flush(_ANSWER_SECONDS) or failed:
+            raise BrokerUnavailable("the embedded broker did not take its records back; see docs/operations.md")
+        return following
+
+    def _keep_offsets(self) -> None:
+        kept = {group: self._committed(group) for group in self._groups}
+        with replacing(self._folder / _COMMITTED) as file:
+            file.write(json.dumps(kept).encode())
+
+    def _committed(self, group: str) -> list[tuple[str, int, int]]:
+        with _group(self._bootstrap, group) as consumer:
+            found = consumer.committed([TopicPartition(*place) for place in self._places], timeout=_ANSWER_SECONDS)
+        return [(at.topic, at.partition, at.offset) for at in found if at.offset >= 0]
+
+    def _give_back_offsets(self) -> None:
+        path = self._folder / _COMMITTED
+        for group, offsets in (json.loads(path.read_bytes()) if path.exists() else {}).items():
+            # an offset may have been committed for records that were not kept any more
+            known = [TopicPartition(t, p, min(offset, self._following[Place(t, p)])) for t, p, offset in offsets]
+            if known:
+                with _group(self._bootstrap, group) as consumer:
+                    consumer.commit(offsets=known, asynchronous=False)
+
+
+def read(path: Path) -> Iterator[Kept]:
+    """The whole records of a journal's file; half a line at its end, of a process that was killed, is cut off."""
+    if not path.exists():
+        return
+    end = 0
+    with path.open("r+b") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            end += len(line)
+            yield Kept(**json.loads(line))
+        file.truncate(end)
+
+
+def _kept(message: Message) -> Kept:
+    given: Any = message.headers() or ()
+    headers = [(name, base64.b64encode(value or b"").decode()) for name, value in given]
+    return Kept(
+        int(message.offset() or 0), message.timestamp()[1], _text(message.key()), _text(message.value()), headers
+    )
+
+
+def _produce(producer: Producer, place: Place, kept: Kept, failed: list[str]) -> None:
+    def confirmed(error: Any, _: Any) -> None:
+        if error is not None:
+            failed.append(error.name())
+
+    record: dict[str, Any] = {
+        "partition": place.partition,
+        "key": _bytes(kept.key),
+        "value": _bytes(kept.value),
+        "headers": [(name, base64.b64decode(value)) for name, value in kept.headers],
+        "timestamp": kept.timestamp,
+        "on_delivery": confirmed,
+    }
+    try:
+        producer.produce(place.topic, **record)
+    except BufferError:
+        producer.flush(_ANSWER_SECONDS)
+        producer.produce(place.topic, **record)
+
+
+def _records(consumer: Consumer, wait: float) -> list[Message]:
+    messages = consumer.consume(_BATCH, timeout=wait)
+    errors = [error for message in messages if (error := message.error()) is not None]
+    if errors:
+        raise BrokerUnavailable(f"the embedded broker: {errors[0].name()}")
+    return messages
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+def _reading(bootstrap: str, group: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "log_level": 2,
+    }
+
+
+@contextmanager
+def _group(bootstrap: str, group: str) -> Iterator[Consumer]:
+    consumer = Consumer(_reading(bootstrap, group))
+    try:
+        yield consumer
+    except KafkaException as error:
+        raise BrokerUnavailable(f"the embedded broker: {error.args[0].name()}") from None
+    finally:
+        consumer.close()

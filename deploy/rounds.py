@@ -1,0 +1,161 @@
+"""Opening, closing and cancelling a round: what is checked first, what is shown first, and what is sent."""
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from deploy.control import Control, refusal
+from deploy.resources import catalogue
+from deploy.settings import Settings
+from deploy.signing import verify
+from producers.client import partition_of
+from producers.keystore import Keystore
+from schemas.canonical import derived_id
+from schemas.codec import decode
+from schemas.errors import DataError, InputRefused, Reason
+from schemas.events import CohortSealed, RoundCancelled, RoundClosed, RoundOpened
+from schemas.organisation import Organisation
+from schemas.policy import Policy
+from schemas.topics import Topic
+from stream_processors.kafka_log import LogRecord
+from stream_processors.steps.ledger import KnownRound, Ledger
+from stream_processors.steps.preview import Outlook, open_round_of, outlook
+from stream_processors.steps.restart import resume
+from stream_processors.steps.rounds import Rules, open_round
+from stream_processors.steps.story import Record
+
+NO_KEY: Final = "0"
+
+
+def today(settings: Settings, now: Callable[[], datetime]) -> date:
+    """The day in the calendar of the settings; `now()` is aware."""
+    return now().astimezone(ZoneInfo(settings.timezone)).date()
+
+
+def policy(**given: Any) -> Policy:
+    """A policy of the values given, defaults for the rest; InputRefused under a floor."""
+    try:
+        return Policy(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise InputRefused(f"the policy cannot be: {_sentences(error)}") from None
+
+
+def organisation_of(known: Ledger, facility: str) -> Organisation:
+    """A facility's organisation in force; InputRefused if it has none."""
+    found = known.facility(facility).organisation
+    if found is None:
+        raise refusal(f"a round of {facility}", Reason.NO_ORGANISATION)
+    return found
+
+
+def opening(known: Ledger, facility: str, minimum_k: int, **terms: Any) -> RoundOpened:
+    """The marker of a round, without its key yet; InputRefused if the rules would refuse it."""
+    name = terms["round"]
+    try:
+        event = RoundOpened(
+            facility=facility, event_id=derived_id("round.opened", facility, name), key_id=NO_KEY, **terms
+        )
+    except ValidationError as error:
+        raise InputRefused(f"the round cannot be: {_sentences(error)}") from None
+    try:
+        if event.policy.k < minimum_k:
+            raise DataError(Reason.POLICY_UNDER_MINIMUM)
+        open_round(known.facility(facility), event, sys.maxsize, _rules(None))
+    except DataError as error:
+        raise refusal(f"round {name}", error.reason) from None
+    return event
+
+
+def still_open(known: Ledger, facility: str, name: str) -> KnownRound:
+    """A round that can be ended; InputRefused if it was not opened or has ended."""
+    found = known.find(facility, name)
+    if found is None:
+        raise refusal(f"round {name} of {facility}", Reason.UNKNOWN_ROUND)
+    if found.state != "open":
+        raise InputRefused(f"round {name} of {facility} is {found.state}: that cannot be undone or done again")
+    return found
+
+
+def preview(control: Control, keystore: Keystore, name: str) -> tuple[Outlook, ...]:
+    """What closing a round would come to, from every record of its partition so far."""
+    log, topic = control.log, control.topic(Topic.SUBMISSIONS)
+    number = partition_of(keystore.facility, len(log.partitions(topic)))
+    echoes = control.echoes(number)
+    records = (Record(*record) for record in log.read(topic, number, resume(echoes, committed=None)[1]))
+    opened = open_round_of(echoes, records, keystore.facility, name, _rules(keystore))
+    if opened is None:
+        raise refusal(f"round {name} of {keystore.facility}", Reason.UNKNOWN_ROUND)
+    return outlook(opened)
+
+
+def closing(facility: str, name: str) -> RoundClosed:
+    """The marker that closes a round."""
+    return RoundClosed(facility=facility, event_id=derived_id("round.closed", facility, name), round=name)
+
+
+def cancelling(facility: str, name: str) -> RoundCancelled:
+    """The marker that gives a round up."""
+    return RoundCancelled(facility=facility, event_id=derived_id("round.cancelled", facility, name), round=name)
+
+
+def rounds_rows(known: Ledger, on: date) -> list[dict[str, Any]]:
+    """Every round as a row; an open one that is past its dates says by how many days."""
+    return [_row(one, on) for one in known.rounds]
+
+
+def published_answers(records: Iterable[LogRecord], facility: str, name: str) -> list[dict[str, Any]]:
+    """Answers in the sealed cohorts of a round, per form and place: what everybody may know."""
+    found: dict[str, CohortSealed] = {}
+    for record in records:
+        event = _decoded(record)
+        if isinstance(event, CohortSealed) and (event.facility, event.round) == (facility, name):
+            found[event.cohort_id] = event
+    counts: dict[tuple[str, tuple[str, ...]], int] = {}
+    for row in found.values():
+        for depth in range(1, len(row.path) + 1):
+            key = (row.form, row.path[:depth])
+            counts[key] = counts.get(key, 0) + row.n
+    return [{"form": form, "place": path[-1], "answers": counts[form, path]} for form, path in sorted(counts)]
+
+
+def _row(known: KnownRound, on: date) -> dict[str, Any]:
+    terms = known.terms
+    days = (on - terms.last_answer_date).days if known.state == "open" else 0
+    return {
+        "facility": terms.facility,
+        "round": terms.round,
+        "forms": list(terms.forms),
+        "first_answer_date": terms.first_answer_date.isoformat(),
+        "last_answer_date": terms.last_answer_date.isoformat(),
+        "units": len(terms.leaves),
+        "cohort_size": terms.policy.cohort_size,
+        "identity": terms.policy.identity,
+        "state": known.state,
+        "days_overdue": max(days, 0),
+    }
+
+
+def _rules(keystore: Keystore | None) -> Rules:
+    """What decides at this end: the same rules, but only this facility's signatures can be checked."""
+
+    def genuine(facility: str, value: bytes, signature: bytes | None) -> bool:
+        known = keystore is not None and keystore.facility == facility
+        return known and keystore is not None and verify(keystore.verify_key, value, signature)
+
+    return Rules(catalogue(), genuine, audit_key=b"", code_hash="")
+
+
+def _decoded(record: LogRecord) -> Any:
+    try:
+        return decode(record.value)
+    except DataError:
+        return None  # no worker of ours wrote it
+
+
+def _sentences(error: ValidationError) -> str:
+    details = error.errors(include_url=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'policy'}: {detail['msg']}" for detail in details[:3])

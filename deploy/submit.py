@@ -1,0 +1,103 @@
+"""An export on its way into an open round: read, checked against the round, sent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.control import Control
+from deploy.resources import catalogue
+from deploy.rounds import still_open
+from producers.keystore import Keystore, RoundKeys
+from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.mapping import Mapping, for_round, load_mapping
+from producers.sources.refusals import check_round, reasons, split
+from schemas.errors import InputRefused, SettingsError
+from schemas.events import RoundOpened
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file that has been read; identifiers are still in the drafts."""
+
+    mapping: Mapping
+    drafts: tuple[Draft, ...]
+    refused: tuple[Refused, ...]
+
+    def sheets(self) -> list[dict[str, Any]]:
+        """What would be sent, without answers and identifiers: where each sheet stands and how it was understood."""
+        return [
+            {
+                "line": draft.line,
+                "form": draft.form,
+                "unit": draft.node,
+                "submitted_on": draft.submitted_on.isoformat(),
+                "revision": draft.revision,
+                "items_answered": len(draft.answers),
+            }
+            for draft in self.drafts
+        ]
+
+    def refusals(self) -> list[dict[str, Any]]:
+        """What is refused: line, column, reason and hint."""
+        return [
+            {"line": row.line, "column": row.column, "reason": row.reason, "hint": row.hint} for row in self.refused
+        ]
+
+    def check_usable(self, strict: bool) -> None:
+        """InputRefused if there is nothing to send, or, strictly, if anything was refused."""
+        if not self.drafts and not self.refused:
+            raise InputRefused("the file holds no rows")
+        if not self.drafts or (strict and self.refused):
+            rows = f"{len(self.refused)} of {len(self.drafts) + len(self.refused)} answer sheets are refused"
+            raise InputRefused(f"nothing is sent: {rows} ({reasons(self.refused)}); see --dry-run")
+
+
+def read_file(file: Path, mapping_file: Path, round: str | None) -> Reading:
+    """Read an export by its mapping alone; nothing is asked of a broker."""
+    mapping = load_mapping(mapping_file, catalogue())
+    if round is not None or mapping.round is not None:
+        mapping = for_round(mapping, round)
+    found = list(read(file, mapping, catalogue()))
+    drafts = [one for one in found if isinstance(one, Draft)]
+    refused = [one for one in found if isinstance(one, Refused)]
+    if mapping.dates is not None:
+        drafts, outside = split(drafts, mapping, mapping.dates.first, mapping.dates.last)
+        refused += outside
+    return _reading(mapping, drafts, refused)
+
+
+def fitted(reading: Reading, terms: RoundOpened) -> Reading:
+    """The reading with everything refused that the round would refuse."""
+    check_round(reading.mapping, terms)
+    first, last = terms.first_answer_date, terms.last_answer_date
+    drafts, refused = split(reading.drafts, reading.mapping, first, last, terms.leaves)
+    return _reading(reading.mapping, drafts, [*reading.refused, *refused])
+
+
+def terms_of(control: Control, mapping: Mapping) -> RoundOpened:
+    """The terms of the open round a mapping is for; InputRefused if it is not open."""
+    return still_open(control.ledger(), mapping.facility, mapping.chosen_round()).terms
+
+
+def keys_of(keystore: Keystore, terms: RoundOpened) -> RoundKeys:
+    """The round's keys; SettingsError if they are not those it was opened with: every answer would be refused."""
+    keys = keystore.round_keys(terms.round)
+    if keys.key_id != terms.key_id:
+        raise SettingsError(
+            f"this keystore's keys of round {terms.round} are not those it was opened with: use the keystore of the "
+            "place that opened it, or its backup"
+        )
+    return keys
+
+
+def send(reading: Reading, control: Control, keystore: Keystore, keys: RoundKeys, sent: Callable[[], None]) -> None:
+    """Send every draft; returns when Kafka has confirmed all. RetryableError: send the same file again."""
+    with control.producer(keystore) as producer:
+        for draft in reading.drafts:
+            producer.send(to_submission(draft, reading.mapping, keys))
+            sent()
+
+
+def _reading(mapping: Mapping, drafts: Sequence[Draft], refused: Sequence[Refused]) -> Reading:
+    return Reading(mapping, tuple(drafts), tuple(sorted(refused, key=lambda row: row.line)))

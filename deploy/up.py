@@ -1,0 +1,90 @@
+"""A deployment in the foreground, on this machine: embedded broker, worker and writer over one folder.
+
+The folder holds everything: keys, the settings that other commands read, the log's journal, ClickHouse and the
+processes' own logs. Stopped and started again it goes on where it was.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from deploy.files import locked, replacing
+from deploy.journal import Journal
+from deploy.local import Local, local_deployment
+from deploy.settings import Settings
+from deploy.trial import claim_folder
+from schemas.errors import SettingsError
+from schemas.topics import WORKER_GROUP, WRITER_GROUP
+
+SETTINGS: Final = "wardpulse.toml"
+_KIND: Final = {"kind": "up"}
+_WAIT_SECONDS: Final = 0.5
+
+
+@contextmanager
+def deployment(folder: Path, timezone: str, random: Callable[[int], bytes]) -> Iterator[Callable[[], None]]:
+    """Run everything; yields what must be called again and again: it keeps the log and sees that all still run."""
+    claim_folder(folder, _KIND)
+    with _alone(folder), local_deployment(folder / "logs", _settings(folder, timezone, random)) as local:
+        groups = [local.settings.topic_prefix + group for group in (WORKER_GROUP, WRITER_GROUP)]
+        with Journal(folder / "journal", local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
+            _write_settings(folder, local.settings)
+            try:
+                local.start("worker", "-m", "wardpulse", "worker")
+                local.start("writer", "-m", "wardpulse", "writer")
+                yield lambda: _tend(local, kept)
+            finally:
+                local.stop()
+                kept.finish()
+
+
+def _tend(local: Local, kept: Journal) -> None:
+    kept.keep(_WAIT_SECONDS)
+    for child in local.children.values():
+        child.check()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two deployments over one folder would write two logs into one journal."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / "up", wait=False))
+        except BlockingIOError:
+            raise SettingsError(f"{folder} is in use by another wardpulse up: stop it, or use --data") from None
+        yield
+
+
+def _settings(folder: Path, timezone: str, random: Callable[[int], bytes]) -> Settings:
+    keys, verify_keys, audit_key = folder / "keys", folder / "verify-keys.json", folder / "audit.key"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    if not verify_keys.exists():
+        verify_keys.write_text("{}\n", "utf-8")
+    if not audit_key.exists():
+        with replacing(audit_key) as file:
+            file.write(random(32))
+    return Settings(
+        clickhouse=f"chdb:{folder / 'clickhouse'}",
+        keystores=keys,
+        verify_keys=verify_keys,
+        audit_key_file=audit_key,
+        timezone=timezone,
+    )
+
+
+def _write_settings(folder: Path, settings: Settings) -> None:
+    # paths relative to the folder, so that it can be moved
+    lines = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "embedded": settings.embedded,
+        "clickhouse": "chdb:clickhouse",
+        "keystores": "keys",
+        "verify_keys": "verify-keys.json",
+        "audit_key_file": "audit.key",
+        "timezone": settings.timezone,
+    }
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+    with replacing(folder / SETTINGS) as file:
+        file.write(b"# written by wardpulse up at each start; the broker's address changes\n" + text.encode())

@@ -1,0 +1,34 @@
+"""The organisation of a facility as a YAML file: levels, and every node with its headcount."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from producers.sources.mapping import OrganisationSection, sentence
+from producers.sources.yaml_text import parse_yaml
+from schemas.errors import DataError, InputRefused
+from schemas.events import Id, OrganisationUpdated
+from schemas.organisation import organisation
+
+EXAMPLE = "docs/examples/organisation.yaml"
+_MOST_REPORTED = 5
+
+
+class OrganisationFile(OrganisationSection):
+    """What the file holds."""
+
+    facility: Id
+
+
+def load_organisation(path: Path) -> OrganisationUpdated:
+    """Read an organisation; InputRefused names what is wrong with it."""
+    try:
+        found = OrganisationFile.model_validate(parse_yaml(path))
+        event = found.event(found.facility)
+        organisation(event)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)[:_MOST_REPORTED]
+        raise InputRefused(f"{path}: {'; '.join(map(sentence, details))}. {EXAMPLE} shows a complete one") from None
+    except DataError as error:
+        raise InputRefused(f"{path}: {error.detail}") from None
+    return event

@@ -1,0 +1,64 @@
+"""Rows that were refused, for the people who can correct them: line, column, reason and hint; never a cell."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from deploy.files import replacing
+from producers.sources.csv_file import Draft, Refused
+from producers.sources.mapping import Mapping
+from schemas.errors import InputRefused, Reason
+from schemas.events import RoundOpened
+
+COLUMNS = ("line", "column", "reason", "hint")
+
+
+def write_refused(refused: Sequence[Refused], path: Path) -> Path:
+    """Write refusals as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows([row.line, row.column or "", row.reason, row.hint] for row in refused)
+    with replacing(path) as file:
+        file.write(text.getvalue().encode())
+    return path
+
+
+def reasons(refused: Sequence[Refused]) -> str:
+    """How many were refused for each reason, in one line."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(row.reason for row in refused).items()))
+
+
+def check_round(mapping: Mapping, terms: RoundOpened) -> None:
+    """InputRefused if no row of this mapping could be admitted to the round."""
+    strange = sorted(set(mapping.forms) - set(terms.forms))
+    if strange:
+        raise InputRefused(
+            f"round {terms.round} does not field {', '.join(strange)}: it fields {', '.join(terms.forms)}"
+        )
+    if mapping.identity != terms.policy.identity:
+        raise InputRefused(
+            f"the mapping says identity: {mapping.identity}, but round {terms.round} was opened with "
+            f"{terms.policy.identity}: correct the mapping, or open rounds with --identity {mapping.identity}"
+        )
+
+
+def split(
+    drafts: Sequence[Draft], mapping: Mapping, first: date, last: date, leaves: Sequence[str] | None = None
+) -> tuple[list[Draft], list[Refused]]:
+    """Drafts that a round of these dates and leaves takes, and refusals of the others."""
+    units = frozenset(leaves) if leaves is not None else None
+    taken, refused = [], []
+    for draft in drafts:
+        if units is not None and draft.node not in units:
+            hint = f"{draft.node} is not a unit of this round"
+            refused.append(Refused(draft.line, mapping.columns.unit, str(Reason.UNKNOWN_UNIT), hint))
+        elif not first <= draft.submitted_on <= last:
+            hint = f"the round takes answers dated {first} to {last}"
+            refused.append(Refused(draft.line, mapping.columns.submitted, str(Reason.OUTSIDE_DATES), hint))
+        else:
+            taken.append(draft)
+    return taken, refused

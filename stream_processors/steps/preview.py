@@ -1,0 +1,77 @@
+"""What closing an open round would publish, from the log as it stands: states of places, and never a number.
+
+Sealing cannot be undone, so whoever closes a round sees first which units will have figures of their own, which will be
+pooled and where, and which will be withheld. Counts are not shown: two looks would tell who answered between them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.events import Echo
+from schemas.organisation import Organisation
+from schemas.policy import Policy
+from stream_processors.steps.admit import OpenRound, resolve
+from stream_processors.steps.closing import sealing_of
+from stream_processors.steps.restart import resume
+from stream_processors.steps.rounds import Rules
+from stream_processors.steps.seal import partition
+from stream_processors.steps.story import Record, advance
+
+Prospect = Literal["published", "pooled", "withheld", "overfull"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What will become of a leaf's answers to a form. `where`: the place they are pooled at, or that is overfull."""
+
+    form: str
+    leaf: str
+    prospect: Prospect
+    where: str | None = None
+
+
+def open_round_of(
+    echoes: Sequence[Echo], records: Iterable[Record], facility: str, round: str, rules: Rules
+) -> OpenRound | None:
+    """A round as the worker holds it at the end of these records; None if it is not open there.
+
+    `echoes` and `records` are those of the facility's partition, `records` from the opening of its oldest open round.
+    """
+    story, start = resume(echoes, committed=None)
+    for record in records:
+        if record.offset >= start:
+            advance(story, record, rules)
+    known = story.facilities.get(facility)
+    found = known.rounds.get(round) if known else None
+    return found if isinstance(found, OpenRound) else None
+
+
+def outlook(opened: OpenRound) -> tuple[Outlook, ...]:
+    """What a close would come to, per form and leaf covered, in order of path. The round's counts are used up."""
+    found: list[Outlook] = []
+    paths = opened.organisation.paths
+    for form in sorted(opened.forms):
+        split = partition(resolve(opened.forms[form]), sealing_of(opened, opened.forms[form]))
+        sealed, overfull = {cohort.node for cohort in split.cohorts}, set(split.overfull_nodes)
+        found += [
+            _outlook(form, leaf, paths[leaf], sealed, overfull)
+            for leaf in sorted(opened.leaves, key=lambda leaf: paths[leaf])
+        ]
+    return tuple(found)
+
+
+def too_small(organisation: Organisation, leaves: Iterable[str], policy: Policy) -> tuple[str, ...]:
+    """The leaves that are too small for figures of their own, by headcount alone, whoever answers."""
+    return tuple(leaf for leaf in leaves if organisation.headcounts[leaf] < policy.cohort_size)
+
+
+def _outlook(form: str, leaf: str, path: Sequence[str], sealed: set[str], overfull: set[str]) -> Outlook:
+    over = next((node for node in path if node in overfull), None)
+    if over is not None:
+        return Outlook(form, leaf, "overfull", over)
+    # what a place cannot seal passes up, to the nearest place that can
+    nearest = next((node for node in reversed(path) if node in sealed), None)
+    if nearest is None:
+        return Outlook(form, leaf, "withheld")
+    return Outlook(form, leaf, "published") if nearest == leaf else Outlook(form, leaf, "pooled", nearest)
