@@ -1,7 +1,7 @@
 """Markers and records that steer a facility's log: sent with its keys, and the worker's answer waited for."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,7 +88,7 @@ class Control:
             sign=lambda _, value: keystore.sign(value),
         )
 
-    def announce(self, event: ControlEvent, keystore: Keystore, sleep: Callable[[float], None] = time.sleep) -> None:
+    def announce(self, event: ControlEvent, keystore: Keystore, wait: float = ANSWER_SECONDS) -> None:
         """Send a control event and return when the worker has acted on it.
 
         InputRefused if the worker refuses it, RetryableError if no worker answers in time.
@@ -96,13 +96,14 @@ class Control:
         starts = [(topic, self._ends(topic)) for topic in (Topic.ROUNDS, Topic.DEADLETTERS)]
         with self.producer(keystore) as producer:
             place = producer.place(event)
-        for _ in range(int(ANSWER_SECONDS / _POLL_SECONDS)):
+        until = time.monotonic() + wait
+        while time.monotonic() < until:
             for topic, ends in starts:
                 if self._is_answered(event, place, topic, ends[place.partition]):
                     return
-            sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
         raise RetryableError(
-            f"the {event.type} is in the log, but no worker has answered within {ANSWER_SECONDS:.0f} s: "
+            f"the {event.type} is in the log, but no worker has answered within {wait:.0f} s: "
             "see that wardpulse worker runs; wardpulse rounds list shows what it has acted on"
         )
 

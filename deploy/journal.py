@@ -8,7 +8,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,22 +55,23 @@ class Journal:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for place in self._places:
-            path = self._folder / f"{place.topic}-{place.partition}.jsonl"
-            self._following[place] = self._give_back(place, path)
-            self._files[place] = path.open("ab")
-        self._give_back_offsets()
-        self._sources = self._reader([place for place in self._places if place.topic == self._submissions])
-        self._derived = self._reader([place for place in self._places if place.topic != self._submissions])
+        with ExitStack() as opened:
+            for place in self._places:
+                path = self._folder / f"{place.topic}-{place.partition}.jsonl"
+                self._following[place] = self._give_back(place, path)
+                self._files[place] = opened.enter_context(path.open("ab"))
+            self._give_back_offsets()
+            self._sources = self._reader([place for place in self._places if place.topic == self._submissions])
+            opened.callback(self._sources.close)
+            self._derived = self._reader([place for place in self._places if place.topic != self._submissions])
+            opened.callback(self._derived.close)
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for consumer in (self._sources, self._derived):
-            consumer.close()
-        for file in self._files.values():
-            file.close()
+        self._opened.close()
 
     def keep(self, wait: float) -> int:
         """Keep what has come since, waiting so many seconds for it; returns how many records that were.

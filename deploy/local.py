@@ -35,7 +35,11 @@ class Child:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         with log.open("ab") as file:
             process = subprocess.Popen(
-                [sys.executable, *command], env=kept | settings.environment(), stdout=file, stderr=file
+                [sys.executable, *command],
+                env=kept | settings.environment(),
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=file,
             )
         return cls(name, process, log)
 
@@ -53,6 +57,8 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 class Local:
@@ -64,7 +70,9 @@ class Local:
         self.children: dict[str, Child] = {}
 
     def start(self, name: str, *command: str) -> Child:
-        """Start one of our processes."""
+        """Start one of our processes; one of that name from before is stopped."""
+        if name in self.children:
+            self.children[name].stop()
         self.children[name] = Child.start(name, command, self.settings, self.folder)
         return self.children[name]
 

@@ -41,6 +41,6 @@ def trial_deployment(
     settings = Settings(clickhouse=f"chdb:{folder / 'clickhouse'}", verify_keys=verify_keys, audit_key_file=audit_key)
     with local_deployment(folder / "logs", settings) as local:
         if processes:
-            local.start("worker", "-m", "wardpulse", "worker")
-            local.start("writer", "-m", "wardpulse", "writer")
+            local.start("worker", "-m", "wardpulse", "worker", "--with-parent")
+            local.start("writer", "-m", "wardpulse", "writer", "--with-parent")
         yield local

@@ -32,8 +32,8 @@ def deployment(folder: Path, timezone: str, random: Callable[[int], bytes]) -> I
         with Journal(folder / "journal", local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
             _write_settings(folder, local.settings)
             try:
-                local.start("worker", "-m", "wardpulse", "worker")
-                local.start("writer", "-m", "wardpulse", "writer")
+                local.start("worker", "-m", "wardpulse", "worker", "--with-parent")
+                local.start("writer", "-m", "wardpulse", "writer", "--with-parent")
                 yield lambda: _tend(local, kept)
             finally:
                 local.stop()

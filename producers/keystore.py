@@ -206,7 +206,9 @@ def _read(path: Path) -> _Content:
             _check_permissions(path, stat.S_IMODE(os.fstat(file.fileno()).st_mode))
             return _parse(file.read())
     except FileNotFoundError:
-        raise SettingsError(f"there is no keystore at {path}: create it, or correct the path") from None
+        raise SettingsError(
+            f"there is no keystore at {path}: make it with wardpulse keystore init, or correct the path"
+        ) from None
     except OSError as error:
         raise SettingsError(f"cannot read the keystore {path}: {error.strerror}") from None
     except ValueError:

@@ -13,6 +13,7 @@ from deploy.resources import code_hash
 from deploy.settings import Settings
 from deploy.wiring import TRIAL_AUDIT_KEY, file_rules, live_rules, read_audit_key
 from stream_processors.dry_run import dry_run
+from stream_processors.exits import end_with_parent
 from stream_processors.logs import running, set_up
 from stream_processors.metrics import WorkerMetrics, WriterMetrics, serving
 
@@ -39,6 +40,9 @@ Example: wardpulse simulate --out events.jsonl && wardpulse dry-run events.jsonl
 """
 
 
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the anonymiser's commands to the front door."""
     app.command("dry-run", help=_DRY_RUN_HELP)(_dry_run)
@@ -58,11 +62,13 @@ def _dry_run(
         typer.echo(line)
 
 
-def _worker() -> None:
+def _worker(with_parent: WithParent = False) -> None:
     # imported here: Faust configures the process it is loaded in
     from stream_processors.topology import build, run
     from stream_processors.watch import Watch
 
+    if with_parent:
+        end_with_parent()
     settings = Settings.read(os.environ)
     set_up(settings)
     with running("worker", version("wardpulse"), code_hash()):
@@ -73,9 +79,11 @@ def _worker() -> None:
             run(settings, build(settings, rules, watch.observe, watch))
 
 
-def _writer() -> None:
+def _writer(with_parent: WithParent = False) -> None:
     from stream_processors.watched_writer import run
 
+    if with_parent:
+        end_with_parent()
     settings = Settings.read(os.environ)
     set_up(settings)
     asked = threading.Event()

@@ -2,13 +2,18 @@
 
 import logging
 import os
+import signal
+import sys
+import threading
+import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from schemas.errors import FatalError, RetryableError, WardpulseError
 
+GRACE_SECONDS: Final = 5.0
 _log = logging.getLogger("wardpulse")
 
 
@@ -31,6 +36,19 @@ def stop(error: BaseException) -> NoReturn:
     _log.critical("stopping: %s: %s", type(error).__name__, describe(error))
     logging.shutdown()
     os._exit(exit_code(error))
+
+
+def end_with_parent() -> None:
+    """End this process when its standard input ends: when whoever started it is gone, in whatever way."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+        # with its broker gone too, a worker would wait for it for ever
+        time.sleep(GRACE_SECONDS)
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ WITH
     )
 SELECT
     i.facility AS facility,
+    i.node AS node,
     p.name AS name,
     p.kind AS kind,
     length(p.path) AS depth,

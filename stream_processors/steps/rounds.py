@@ -1,6 +1,6 @@
 """Round markers: which rounds may open, and what a close seals."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from schemas.errors import DataError, Reason

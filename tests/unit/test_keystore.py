@@ -65,7 +65,7 @@ def test_an_existing_file_is_never_overwritten(store: Keystore, path: Path) -> N
 
 
 def test_a_missing_file_is_refused_with_what_to_do(path: Path) -> None:
-    with pytest.raises(SettingsError, match="create it, or correct the path"):
+    with pytest.raises(SettingsError, match="make it with wardpulse keystore init, or correct the path"):
         Keystore.open(path)
 
 
