@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import typer
 
+from deploy.doctor import Finding
 from deploy.output import AsJson, print_json, print_rows
 from deploy.resources import migrations
 from deploy.settings import PREFIX, Settings, origins
@@ -114,11 +115,18 @@ def _doctor(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
-        for finding in found:
-            typer.echo(f"{finding.state:8} {finding.check}: {finding.found}")
-            if finding.do:
-                typer.echo(f"{'':8} -> {finding.do}")
+        _print_findings(found)
         counts = Counter(finding.state for finding in found)
         typer.echo(", ".join(f"{counts[state]} {state}" for state in ("ok", "warning", "problem", "skipped")))
     if any(finding.state == "problem" for finding in found):
         raise typer.Exit(1)
+
+
+def _print_findings(found: Sequence[Finding]) -> None:
+    said = ""
+    for finding in found:
+        typer.echo(f"{finding.state:8} {finding.check}: {finding.found}")
+        # what was not checked for one reason needs one thing done
+        if finding.do and (finding.state != "skipped" or finding.do != said):
+            typer.echo(f"{'':8} -> {finding.do}")
+        said = finding.do

@@ -4,9 +4,12 @@ import os
 import secrets
 import signal
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -16,7 +19,7 @@ from deploy.figures import figures, figures_table, published_forms
 from deploy.output import AsJson, print_json
 from deploy.resources import catalogue
 from deploy.settings import FILE, Settings
-from deploy.up import SETTINGS, deployment
+from deploy.up import SETTINGS, alarms, deployment
 from producers.simulate import Simulation
 from stream_processors.database import Database
 
@@ -66,6 +69,7 @@ In another terminal:
   wardpulse rounds open --help
 """
 
+ALARM_SECONDS: Final = 30.0
 _SIMULATED = ("facilities", "staff", "rounds", "seed")
 
 
@@ -128,8 +132,21 @@ def _up(
                 settings=(data / SETTINGS).resolve(),
             )
         )
-        while True:
-            running()
+        _tend(settings, running)
+
+
+def _tend(settings: Settings, running: Callable[[], None]) -> None:
+    said: set[str] = set()
+    due = time.monotonic() + ALARM_SECONDS
+    while True:
+        running()
+        if time.monotonic() > due:
+            # a sentence counts the days, so it is said once a day
+            fresh = [line for line in alarms(settings, lambda: datetime.now(UTC)) if line not in said]
+            said.update(fresh)
+            for line in fresh:
+                typer.echo(line, err=True)
+            due = time.monotonic() + ALARM_SECONDS
 
 
 def _interrupt(*_: object) -> None:

@@ -84,7 +84,7 @@ def check_keystores(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [
         Finding(f"keystore {row['facility']}", "problem", row["problem"], "Do as the message says, then check again.")
         if row["problem"]
-        else Finding(f"keystore {row['facility']}", "ok", f"keys of {len(row['rounds'])} rounds")
+        else Finding(f"keystore {row['facility']}", "ok", f"rounds with keys: {len(row['rounds'])}")
         for row in rows
     ]
 
@@ -114,7 +114,7 @@ def check_trusted(trusted: Mapping[str, Sequence[str]], rows: Sequence[Mapping[s
     if unknown:
         do = f"Run wardpulse keystore trust {unknown[0]}, and start the worker again."
         return Finding("verify keys", "problem", f"not the public key of {_listed(unknown)}", do)
-    return Finding("verify keys", "ok", f"keys of {len(trusted)} facilities")
+    return Finding("verify keys", "ok", f"facilities: {len(trusted)}")
 
 
 def check_topics(partitions: Mapping[str, int], prefix: str) -> list[Finding]:

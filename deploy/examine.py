@@ -180,13 +180,18 @@ class _Log:
             found = [Finding("kafka", unseen.state, unseen.why, unseen.do)]
             return found + skipped((*_OF_THE_LOG, *_OF_ROUNDS, *flows), "Kafka cannot be reached", _REACH)
         found = [Finding("kafka", "ok", "reachable"), *self._kept(self._topics)]
-        if isinstance(self._echoes, Unseen) or isinstance(self.known, Unseen):
-            unseen = self._echoes if isinstance(self._echoes, Unseen) else Unseen("unreadable echoes", _REACH)
-            found += skipped(_OF_ROUNDS, unseen.why, unseen.do)
-            return found + [self._flow(who, None) for who in FLOWS]
+        if isinstance(self._echoes, Unseen):
+            return found + self._unseen_rounds(self._echoes)
+        if isinstance(self.known, Unseen):
+            return found + self._unseen_rounds(self.known)
         pinned = pinned_partitions(self.known, self._echoes)
         found += check_rounds(self.known, self._echoes, today(self._settings, now))
         return found + [self._flow(who, pinned) for who in FLOWS]
+
+    def _unseen_rounds(self, unseen: Unseen) -> list[Finding]:
+        rounds = Finding(_OF_ROUNDS[0], unseen.state, unseen.why, unseen.do)
+        flows = [self._flow(who, None) for who in FLOWS]
+        return [rounds, *skipped(_OF_ROUNDS[1:], "the rounds are not known", unseen.do), *flows]
 
     def _kept(self, topics: Topics) -> list[Finding]:
         prefix = self._settings.topic_prefix

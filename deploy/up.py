@@ -7,16 +7,20 @@ processes' own logs. Stopped and started again it goes on where it was.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from deploy.control import Control
 from deploy.files import locked, replacing
 from deploy.journal import Journal
 from deploy.local import Local, local_deployment
+from deploy.rounds import today
 from deploy.settings import Settings
 from deploy.trial import claim_folder
 from schemas.errors import SettingsError
 from schemas.topics import WORKER_GROUP, WRITER_GROUP
+from stream_processors.steps.overdue import overdue
 
 SETTINGS: Final = "wardpulse.toml"
 _KIND: Final = {"kind": "up"}
@@ -38,6 +42,17 @@ def deployment(folder: Path, timezone: str, random: Callable[[int], bytes]) -> I
             finally:
                 local.stop()
                 kept.finish()
+
+
+def alarms(settings: Settings, now: Callable[[], datetime]) -> list[str]:
+    """A sentence for every round that is open past its dates."""
+    known = Control.connect(settings).ledger()
+    opened = (one.terms for one in known.rounds if one.state == "open")
+    return [
+        f"ALARM: round {late.round} of {late.facility} is {late.days} days past its last answer date and still open: "
+        f"wardpulse rounds close {late.round}, or rounds cancel {late.round}"
+        for late in overdue(opened, today(settings, now))
+    ]
 
 
 def _tend(local: Local, kept: Journal) -> None:

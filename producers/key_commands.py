@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -193,7 +194,9 @@ def _backup(
 ) -> None:
     store = _open(Settings.read(os.environ), facility)
     rounds = back_up(store, file, _passphrase(passphrase_file, twice=True), secrets.token_bytes)
-    typer.echo(f"{file} holds the signing key of {facility} and the keys of {len(rounds)} rounds; it was read back.")
+    typer.echo(
+        f"{file} holds the signing key of {facility} and the keys of its rounds ({len(rounds)}); it was read back."
+    )
     typer.echo("Keep the passphrase in another place: nobody can open the backup without it.")
 
 
@@ -206,14 +209,21 @@ def _restore(
     passphrase = _passphrase(passphrase_file, twice=False)
     with _writing(folder):
         restored = restore(folder, file, passphrase, merge)
-    rounds = ", ".join(restored.added) or "no round: it was complete"
-    typer.echo(f"{restored.path} is the keystore of {restored.facility}; the restore added {rounds}.")
+    rounds = f"the keys of {', '.join(restored.added)}" if restored.added else "no keys of rounds"
+    made = f"is the keystore of {restored.facility} again, with" if restored.is_new else "was there; the restore added"
+    typer.echo(f"{restored.path} {made} {rounds}.")
 
 
 def _passphrase(file: Path | None, twice: bool) -> str:
     if file is not None:
         return check_passphrase(read_passphrase(file))
+    if not _has_terminal():
+        raise SettingsError("there is no terminal to ask for the passphrase: use --passphrase-file")
     return check_passphrase(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice))
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _destroy(

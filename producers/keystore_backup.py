@@ -7,6 +7,7 @@ as another facility's. A plain copy of a keystore's file is a backup too, withou
 import base64
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -48,10 +49,11 @@ class _Backup(Frozen):
 
 
 class Restored(NamedTuple):
-    """What a restore did: whose keystore, where it is, and the rounds it added."""
+    """What a restore did: whose keystore, where it is, whether it was missing, and the rounds added."""
 
     facility: str
     path: Path
+    is_new: bool
     added: list[str]
 
 
@@ -102,18 +104,21 @@ def restore(folder: Path, file: Path, passphrase: str, merge: bool = False) -> R
     """Put a backup's keystore into a folder. All of it is checked before anything is written."""
     facility, content = open_backup(file, check_passphrase(passphrase))
     path = folder / f"{facility}.json"
-    return Restored(facility, path, Keystore.put_back(path, content, merge))
+    is_new = not path.exists()
+    return Restored(facility, path, is_new, Keystore.put_back(path, content, merge))
 
 
 def open_backup(file: Path, passphrase: str) -> tuple[str, bytes]:
     """The facility and the keystore in a backup; InputRefused unless all of it is as it was written."""
     try:
-        backup = _Backup.model_validate_json(file.read_bytes())
-        salt, nonce, ciphertext = map(_decoded, (backup.header.salt, backup.header.nonce, backup.ciphertext))
+        data = file.read_bytes()
     except OSError as error:
         raise InputRefused(f"cannot read {file}: {error.strerror}") from None
+    try:
+        backup = _Backup.model_validate_json(data)
+        salt, nonce, ciphertext = map(_decoded, (backup.header.salt, backup.header.nonce, backup.ciphertext))
     except ValueError:
-        raise InputRefused(f"{file} is not a backup of a keystore, or it is damaged: use another") from None
+        raise InputRefused(_no_backup(file, data)) from None
     header = backup.header
     try:
         key = Scrypt(salt, _KEY_BYTES, header.n, header.r, header.p).derive(passphrase.encode())
@@ -124,6 +129,12 @@ def open_backup(file: Path, passphrase: str) -> tuple[str, bytes]:
         # the cause could quote keys
         raise InputRefused(f"the passphrase is wrong, or {file} is damaged: try again, or use another backup") from None
     return header.facility, content
+
+
+def _no_backup(file: Path, data: bytes) -> str:
+    with suppress(ValueError):
+        return f"{file} is a plain copy of the keystore of {facility_of(data)}: put it back with cp -p"
+    return f"{file} is not a backup of a keystore, or it is damaged: use another"
 
 
 def _seal(facility: str, content: bytes, passphrase: str, random: Callable[[int], bytes], cost: int) -> bytes:

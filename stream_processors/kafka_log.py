@@ -28,6 +28,15 @@ class LogRecord(NamedTuple):
     signature: bytes | None
 
 
+def signature(headers: Iterable[tuple[str, bytes]] | None) -> bytes | None:
+    """The signature among a record's headers, the last if there are several."""
+    found = None
+    for name, value in headers or ():
+        if name == "signature":
+            found = value
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """First offset still held and first offset not yet written."""
@@ -77,7 +86,7 @@ class KafkaLog:
     def topic_settings(self, topics: Iterable[str], timeout: float = _TIMEOUT) -> dict[str, dict[str, str]]:
         """How the broker is told to keep each topic; BrokerUnavailable if it does not say, as the embedded one."""
         with _asking(self._bootstrap) as admin:
-            asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+            asked = [ConfigResource(ResourceType.TOPIC, str(name)) for name in topics]
             answers = admin.describe_configs(asked, request_timeout=timeout)
             found = {asked.name: answer.result(timeout + 1) for asked, answer in answers.items()}
         return {name: {key: entry.value for key, entry in entries.items()} for name, entries in found.items()}
@@ -131,8 +140,9 @@ def _unavailable(bootstrap: str, error: KafkaException) -> BrokerUnavailable:
 
 
 def _record(message: Any) -> LogRecord:
-    signature = dict(message.headers() or ()).get("signature")
-    return LogRecord(message.partition(), message.offset(), message.key(), message.value(), signature)
+    return LogRecord(
+        message.partition(), message.offset(), message.key(), message.value(), signature(message.headers())
+    )
 
 
 def _bounds(consumer: Consumer, topic: str, partition: int) -> Bounds:

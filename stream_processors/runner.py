@@ -1,13 +1,14 @@
 """The worker's state between Faust and the pure steps: which partitions it has, and how far each has come.
 
 Nothing here knows Faust. Order of a close: manifests, cohorts, `round.sealed`, echo; each stage is acknowledged before
-the next is written, and all of them before the offset moves.
+the next is written, and all of them before the offset to commit moves. What a partition's records led to is written in
+the order of the records: an echo says that everything before it needs no second reading.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from schemas.canonical import derived_id
 from schemas.codec import decode
@@ -34,6 +35,10 @@ Read = Callable[[int, int], Awaitable[Sequence[LogRecord]]]
 """Read a partition's records from one offset to before another."""
 
 
+CATCH_UP_RECORDS: Final = 2000
+"""So many records are taken before what they led to is written."""
+
+
 class Runner(ABC):
     """Takes the records of the partitions it was given, each once and in order, whatever delivery does.
 
@@ -46,48 +51,60 @@ class Runner(ABC):
         self._write = write
         self._following: dict[int, int] = {}
         self._tenures: dict[int, object] = {}
-        self._unacknowledged: set[int] = set()
+        self._waiting: dict[int, list[Stage]] = {}
 
     def following(self, partition: int) -> int | None:
-        """The next offset to handle; None for a partition that is not ours."""
+        """The next offset to take; None for a partition that is not ours."""
         return self._following.get(partition)
 
     def release(self, partition: int) -> None:
         """Forget a partition: whoever has it next rebuilds it from the log."""
         self._following.pop(partition, None)
         self._tenures.pop(partition, None)
+        self._waiting.pop(partition, None)
 
-    async def handle(self, record: Record) -> None:
-        """Take one record; returns when everything it led to is acknowledged."""
-        if record.offset != self._following.get(record.partition):
-            return
-        tenure = self._tenures[record.partition]
+    def take(self, record: Record) -> bool:
+        """Take a record if it is the next one; what it leads to waits for `settle`.
+
+        False if records before it are missing: `catch_up` takes them. Not a coroutine, as most records lead to nothing.
+        """
+        following = self._following.get(record.partition)
+        if following is None or record.offset != following:
+            return following is None or record.offset < following
         stages = self._stages(record)
         if stages:
-            self._unacknowledged.add(record.partition)
-        for stage in stages:
-            await self._write(record.partition, stage)
-        # the partition may have been taken away and given back while this waited for Kafka
-        if self._tenures.get(record.partition) is tenure:
-            self._following[record.partition] = record.offset + 1
-            self._unacknowledged.discard(record.partition)
+            _append(self._waiting.setdefault(record.partition, []), stages)
+        self._following[record.partition] = following + 1
+        return True
+
+    async def settle(self) -> None:
+        """Write what waits, stage by stage; returns when all of it is acknowledged."""
+        for partition, stages in list(self._waiting.items()):
+            for stage in stages:
+                # a partition taken away while this waits for Kafka is no longer ours to write, even if it came back
+                if self._waiting.get(partition) is stages:
+                    await self._write(partition, stage)
+            if self._waiting.get(partition) is stages:
+                del self._waiting[partition]
 
     async def catch_up(self, partition: int, until: int, read: Read) -> None:
         """Take the records before `until` that delivery left out. Offsets without a record, such as transaction
         markers, are passed over."""
         tenure = self._tenures.get(partition)
         missing = await read(self._following[partition], until)
-        for record in missing:
+        for start in range(0, len(missing), CATCH_UP_RECORDS):
             if self._tenures.get(partition) is not tenure:
                 return
-            self._following[partition] = record.offset
-            await self.handle(Record(*record))
+            for record in missing[start : start + CATCH_UP_RECORDS]:
+                self._following[partition] = record.offset
+                self.take(Record(*record))
+            await self.settle()
         if self._tenures.get(partition) is tenure:
             self._following[partition] = until
 
     def _begin(self, partition: int, start: int) -> int:
         self._following[partition], self._tenures[partition] = start, object()
-        self._unacknowledged.discard(partition)
+        self._waiting.pop(partition, None)
         return start
 
     @abstractmethod
@@ -96,8 +113,7 @@ class Runner(ABC):
 
     def low_waters(self) -> dict[int, int]:
         """Partition to the offset a restart must read from; not of partitions that wait for an acknowledgement."""
-        waiting = self._unacknowledged
-        return {number: self._low_water(number) for number in self._following if number not in waiting}
+        return {number: self._low_water(number) for number in self._following if number not in self._waiting}
 
     @abstractmethod
     def _stages(self, record: Record) -> Sequence[Stage]: ...
@@ -185,6 +201,19 @@ class Analyst(Runner):
         except DataError as error:
             return (Output(Topic.DEADLETTERS, unreadable(Topic.COHORTS, record.partition, record.offset, error)),)
         return tuple(Output(Topic.INDICATORS, event) for event in events)
+
+
+def _append(waiting: list[Stage], stages: Sequence[Stage]) -> None:
+    """Put stages after those that wait. Dead letters on end are one stage: a flood of them must not wait one by one."""
+    if waiting and len(stages) == 1 and _is_dead_letters(stages[0]) and _is_dead_letters(waiting[-1]):
+        waiting[-1] += stages[0]
+    else:
+        waiting += stages
+
+
+def _is_dead_letters(stage: Stage) -> bool:
+    # no stage has dead letters beside anything else
+    return bool(stage) and stage[0].topic is Topic.DEADLETTERS
 
 
 def check_start(topic: str, partition: int, needed: int, start: int, end: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import FaustError
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from deploy.settings import Settings
@@ -23,7 +24,7 @@ from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
 from stream_processors.exits import stop, stop_process
-from stream_processors.kafka_log import Bounds, KafkaLog, LogRecord
+from stream_processors.kafka_log import Bounds, KafkaLog, LogRecord, signature
 from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage
@@ -31,6 +32,7 @@ from stream_processors.watch import Watch
 
 BATCH, WITHIN_SECONDS, COMMIT_SECONDS, ACK_SECONDS = 2000, 0.2, 0.5, 60.0
 LOOK_SECONDS = 5.0
+FETCH_MILLISECONDS = 50
 
 Observe = Callable[[Output], None]
 """Called after an output is acknowledged."""
@@ -48,10 +50,11 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None, watc
                 await app.producer.send(name[output.topic], _key(output), encode(output.event), partition, None, None)
                 for output in stage
             ]
-            for output, confirmation in zip(stage, sent, strict=True):
-                await asyncio.wait_for(confirmation, ACK_SECONDS)
-                if observe is not None:
-                    observe(output)
+            async with asyncio.timeout(ACK_SECONDS):
+                for output, confirmation in zip(stage, sent, strict=True):
+                    await confirmation
+                    if observe is not None:
+                        observe(output)
 
     anonymiser, analyst = Anonymiser(rules, write, watch and watch.refused), Analyst(rules.catalogue, write)
     runners: dict[str, Runner] = {name[Topic.SUBMISSIONS]: anonymiser, name[Topic.COHORTS]: analyst}
@@ -115,12 +118,14 @@ async def _consume(stream: faust.StreamT[bytes], runner: Runner, log: KafkaLog) 
         async for events in stream.noack_take(BATCH, within=WITHIN_SECONDS):
             for event in events:
                 message = event.message
-                following = runner.following(message.partition)
-                if following is not None and message.offset > following:
+                record = Record(
+                    message.partition, message.offset, message.key, message.value, signature(message.headers)
+                )
+                if not runner.take(record):
                     read = partial(_read, log, message.topic, message.partition)
                     await runner.catch_up(message.partition, message.offset, read)
-                signature = dict(message.headers or ()).get("signature")
-                await runner.handle(Record(message.partition, message.offset, message.key, message.value, signature))
+                    runner.take(record)
+            await runner.settle()
 
 
 async def _read(log: KafkaLog, topic: str, partition: int, start: int, until: int) -> list[LogRecord]:
@@ -156,8 +161,26 @@ def _key(output: Output) -> bytes | None:
     return facility.encode() if facility is not None else None
 
 
+class _Thread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust lets a broker wait 1.5 s for records. While it waits for those of an idle topic it is asked for no others,
+        # so cohorts that do not come would hold up submissions that are there. No setting reaches this.
+        consumer._fetch_max_wait_ms = FETCH_MILLISECONDS
+        return consumer
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
 def _app(settings: Settings) -> faust.App:
-    return faust.App(
+    app = faust.App(
         settings.topic_prefix + WORKER_GROUP,
         broker=f"kafka://{settings.bootstrap_servers}",
         store="memory://",
@@ -176,6 +199,8 @@ def _app(settings: Settings) -> faust.App:
         producer_compression_type="gzip",
         producer_request_timeout=ACK_SECONDS / 2,
     )
+    app.transport = _Transport(app.conf.broker_consumer, app)
+    return app
 
 
 class _Process(faust.Worker):

@@ -38,7 +38,9 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"(?:0|-?[1-9]
 
 def quoted(text: str) -> str:
     """Text as a YAML value on one line, whatever it holds. Nothing in it can end a comment either."""
-    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=sys.maxsize).removesuffix("\n")
+    dumped = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=sys.maxsize).removesuffix("\n")
+    # YAML lets through what cannot be seen, such as marks that turn the direction of writing
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in dumped)
 
 
 def parse_yaml(path: Path) -> Any:

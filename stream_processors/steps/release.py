@@ -48,10 +48,13 @@ class Waiting:
         self._letters: dict[Round, Counts] = {}
         self._shared = Counts()
         self._seen: dict[tuple[str, int], int] = {}
+        self._ended: set[Round] = set()
 
     def manifest(self, manifest: FormManifest) -> None:
-        """Keep a form's counts until its round is sealed; a form that is sealed again after a crash replaces itself."""
-        self._manifests.setdefault((manifest.facility, manifest.round), {})[manifest.form] = manifest
+        """Keep a form's counts until its round has ended; one that is written again before that replaces itself."""
+        name = (manifest.facility, manifest.round)
+        if name not in self._ended:
+            self._manifests.setdefault(name, {})[manifest.form] = manifest
 
     def is_new(self, letter: DeadLetter) -> bool:
         """Whether a refused record was not given before. Partitions are read in order: a repeat is behind its mark."""
@@ -62,9 +65,9 @@ class Waiting:
         if not self.is_new(letter):
             return
         self._seen[letter.topic, letter.partition] = letter.offset
-        counts = self._shared
-        if letter.facility and letter.round and letter.reason not in _AFTER_THE_END:
-            counts = self._letters.setdefault((letter.facility, letter.round), Counts())
+        counts, name = self._shared, (letter.facility or "", letter.round or "")
+        if all(name) and name not in self._ended and letter.reason not in _AFTER_THE_END:
+            counts = self._letters.setdefault(name, Counts())
         counts.add(Counts(_sum(letters=[letter]), Counter([letter.reason])))
 
     def cancelled(self, name: Round) -> None:
@@ -80,6 +83,7 @@ class Waiting:
         return released
 
     def _take(self, name: Round) -> Counts:
+        self._ended.add(name)
         counts = self._letters.pop(name, Counts())
         counts.add(Counts(_sum(self._manifests.pop(name, {}).values())))
         return counts

@@ -24,8 +24,7 @@ CELLS = st.one_of(
 def accounted(export: bytes, mapping: Mapping) -> list[Draft | Refused]:
     try:
         found = list(read(export, mapping, CATALOGUE))
-    except InputRefused as error:
-        assert CANARY not in str(error)
+    except InputRefused:
         return []
     for outcome in found:
         if isinstance(outcome, Draft):

@@ -259,7 +259,8 @@ async def analyse(analysis: Analysis, rng: random.Random, fate: Fate) -> None:
     analyst = Analyst(RULES.catalogue, write)
     analysis.start(analyst)
     while (following := analyst.following(0)) is not None and following < len(analysis.log):
-        await analyst.handle(Record(*analysis.log[following]))
+        analyst.take(Record(*analysis.log[following]))
+        await analyst.settle()
         fate.step()
         if rng.random() < 0.3:
             analysis.committed = analyst.low_waters()[0]

@@ -184,7 +184,8 @@ def test_hostile_column_names_stay_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a\nb", "\x00\x07\x1b\x7f\x85\ufeff\u2029", "😀", "x" * 5000, "a " * 900, '"\\', "~"]
+    "text",
+    ["", "a\nb", "\x00\x07\x1b\x7f\x85\ufeff\u2029", "\u202e\u200b\ud7fc", "😀", "x" * 5000, "a " * 900, '"\\', "~"],
 )
 def test_quoted_text_is_one_line_and_comes_back(text: str) -> None:
     assert yaml.safe_load(quoted(text)) == text

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from producers.keystore import Keystore
 from producers.keystore_backup import back_up, check_passphrase, open_backup, read_passphrase, restore
+from schemas.canonical import canonical_json
 from schemas.errors import InputRefused, SettingsError
 
 PASSPHRASE = "correct horse battery"
@@ -19,18 +22,29 @@ CHEAP = 2**14
 WRONG = "the passphrase is wrong, or .* is damaged"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Keystore:
-    made = Keystore.create(tmp_path / "keys" / "north.json", "north", secrets.token_bytes)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """A keystore and its backup."""
+    folder = tmp_path_factory.mktemp("made")
+    store = Keystore.create(folder / "north.json", "north", secrets.token_bytes)
     for name in ("2026-W02", "2026-W04"):
-        made.new_round(name, secrets.token_bytes)
-    return made
+        store.new_round(name, secrets.token_bytes)
+    assert back_up(store, folder / "backup", PASSPHRASE, secrets.token_bytes, CHEAP) == ["2026-W02", "2026-W04"]
+    assert stat.S_IMODE((folder / "backup").stat().st_mode) == 0o600
+    return store.content(), (folder / "backup").read_bytes()
 
 
 @pytest.fixture
-def file(tmp_path: Path, store: Keystore) -> Path:
+def store(tmp_path: Path, made: tuple[bytes, bytes]) -> Keystore:
+    path = tmp_path / "keys" / "north.json"
+    assert Keystore.put_back(path, made[0]) == ["2026-W02", "2026-W04"]
+    return Keystore.open(path)
+
+
+@pytest.fixture
+def file(tmp_path: Path, made: tuple[bytes, bytes]) -> Path:
     path = tmp_path / "north.backup"
-    assert back_up(store, path, PASSPHRASE, secrets.token_bytes, CHEAP) == ["2026-W02", "2026-W04"]
+    path.write_bytes(made[1])
     return path
 
 
@@ -44,15 +58,14 @@ def keys_in(content: bytes) -> list[str]:
 
 def test_a_backup_comes_back_as_it_was(store: Keystore, file: Path, tmp_path: Path) -> None:
     restored = restore(tmp_path / "new", file, PASSPHRASE)
-    assert restored == ("north", tmp_path / "new" / "north.json", ["2026-W02", "2026-W04"])
+    assert restored == ("north", tmp_path / "new" / "north.json", True, ["2026-W02", "2026-W04"])
     again = Keystore.open(restored.path)
     assert again.content() == store.content()
     assert again.verify_key == store.verify_key
     assert stat.S_IMODE(restored.path.stat().st_mode) == 0o600
 
 
-def test_the_file_shows_no_key_and_is_its_owners_alone(store: Keystore, file: Path) -> None:
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+def test_the_file_shows_no_key(store: Keystore, file: Path) -> None:
     text = file.read_text("utf-8")
     raw = base64.b64decode(json.loads(text)["ciphertext"])
     for key in keys_in(store.content()):
@@ -153,6 +166,30 @@ def test_every_part_of_the_file_is_authenticated(file: Path, tmp_path: Path, dam
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("is_bound", [True, False])
+def test_what_is_in_clear_text_is_bound_to_the_rest(store: Keystore, file: Path, is_bound: bool) -> None:
+    backup = json.loads(file.read_bytes())
+    header = backup["header"]
+    key = Scrypt(base64.b64decode(header["salt"]), 32, header["n"], header["r"], header["p"]).derive(
+        PASSPHRASE.encode()
+    )
+    bound = canonical_json(header) if is_bound else None
+    sealed = AESGCM(key).encrypt(base64.b64decode(header["nonce"]), store.content(), bound)
+    file.write_text(json.dumps(backup | {"ciphertext": base64.b64encode(sealed).decode()}), "utf-8")
+    if is_bound:
+        assert open_backup(file, PASSPHRASE) == ("north", store.content())
+    else:
+        with pytest.raises(InputRefused, match=WRONG):
+            open_backup(file, PASSPHRASE)
+
+
+def test_a_backup_of_something_else_under_the_right_passphrase_is_refused(tmp_path: Path) -> None:
+    other = Keystore.create(tmp_path / "other.json", "south", secrets.token_bytes)
+    other.facility = "north"  # as if somebody had put south's keys under north's name
+    with pytest.raises(InputRefused, match=WRONG):
+        back_up(other, tmp_path / "mixed.backup", PASSPHRASE, secrets.token_bytes, CHEAP)
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\x00", b"{}", b"null"])
 def test_what_is_no_backup_is_refused(file: Path, tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
@@ -160,6 +197,11 @@ def test_what_is_no_backup_is_refused(file: Path, tmp_path: Path, content: bytes
         open_backup(file, PASSPHRASE)
     with pytest.raises(InputRefused, match="cannot read"):
         open_backup(tmp_path / "none", PASSPHRASE)
+
+
+def test_a_plain_copy_is_told_from_a_damaged_backup(store: Keystore, tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="a plain copy of the keystore of north: put it back with cp -p"):
+        restore(tmp_path / "new", tmp_path / "keys" / "north.json", PASSPHRASE)
 
 
 def test_a_backup_of_what_is_there_changes_nothing(store: Keystore, file: Path, tmp_path: Path) -> None:

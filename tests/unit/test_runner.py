@@ -14,7 +14,7 @@ from schemas.errors import FatalError, LogTruncated
 from schemas.events import DeadLetter, Echo
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
-from stream_processors.runner import Analyst, Anonymiser, check_start
+from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
 from stream_processors.steps.story import Record, Stage
 from tests.random_logs import random_log
 from tests.records import RULES, records
@@ -40,21 +40,32 @@ def anonymiser(written: Written) -> Anonymiser:
     return runner
 
 
-def deliver(order: Sequence[Record]) -> list[Any]:
-    """What is written when records are delivered like this; gaps are read from the log."""
+def deliver(order: Sequence[Record], settling: float = 1.0) -> list[Any]:
+    """What is written when records are delivered like this; gaps are read from the log.
+
+    `settling` is how often what waits is written before the next record is taken.
+    """
+    rng = random.Random(3)
 
     async def run() -> None:
         for record in order:
-            following = runner.following(0)
-            assert following is not None
-            if record.offset > following:
+            if not runner.take(record):
                 await runner.catch_up(0, record.offset, read)
-            await runner.handle(record)
+                assert runner.take(record)
+            if rng.random() < settling:
+                await runner.settle()
+        await runner.settle()
 
     written = Written()
     runner = anonymiser(written)
     asyncio.run(run())
     return written.events
+
+
+async def handle(runner: Runner, record: Record) -> None:
+    """Take one record and write what it led to."""
+    runner.take(record)
+    await runner.settle()
 
 
 async def read(start: int, until: int) -> list[LogRecord]:
@@ -71,7 +82,7 @@ def test_records_delivered_twice_or_left_out_make_no_difference() -> None:
 
 def test_a_partition_that_is_not_ours_is_left_alone() -> None:
     written = Written()
-    asyncio.run(Anonymiser(RULES, written).handle(LOG[0]))
+    asyncio.run(handle(Anonymiser(RULES, written), LOG[0]))
     assert written.events == []
 
 
@@ -105,7 +116,7 @@ def test_a_write_that_outlives_its_tenure_does_not_move_the_next_one() -> None:
             runner.take_over(0, [], None)
 
     runner = anonymiser(Slow())
-    asyncio.run(runner.handle(LOG[0]))
+    asyncio.run(handle(runner, LOG[0]))
     assert runner.following(0) == 0
 
 
@@ -118,10 +129,10 @@ def test_a_round_that_settings_would_now_refuse_stops_the_worker_instead_of_losi
     changed = Anonymiser(replace(RULES, catalogue={}), Written())
     start = changed.take_over(0, echoes, None)
     with pytest.raises(FatalError, match="was accepted once and is refused now"):
-        asyncio.run(changed.handle(LOG[start]))
+        asyncio.run(handle(changed, LOG[start]))
     # signature keys and the smallest k may change: what was accepted stays so
     tightened = Anonymiser(replace(RULES, minimum_k=9999, verify=lambda *_: False), Written())
-    asyncio.run(tightened.handle(LOG[tightened.take_over(0, echoes, None)]))
+    asyncio.run(handle(tightened, LOG[tightened.take_over(0, echoes, None)]))
 
 
 def opening() -> int:
@@ -133,7 +144,7 @@ def test_a_record_that_no_worker_wrote_becomes_a_dead_letter_of_the_cohorts_topi
     written = Written()
     runner = Analyst(RULES.catalogue, written)
     runner.take_over(0, [], None)
-    asyncio.run(runner.handle(Record(0, 0, None, b"{}", None)))
+    asyncio.run(handle(runner, Record(0, 0, None, b"{}", None)))
     assert [(type(event), event.topic) for event in written.events] == [(DeadLetter, Topic.COHORTS)]
     assert runner.low_waters() == {0: 1}
 
@@ -153,7 +164,7 @@ def test_no_offset_is_committed_past_a_close_that_waits_for_its_acknowledgement(
 
     runner = anonymiser(Watching())
     for record in LOG:
-        asyncio.run(runner.handle(record))
+        asyncio.run(handle(runner, record))
     assert seen
     assert all(low_waters == {} for low_waters in seen)
     assert 0 in runner.low_waters()
