@@ -95,8 +95,9 @@ def back_up(
             out.write(sealed)
     except OSError as error:
         raise InputRefused(f"cannot write {file}: {error.strerror}; choose another place") from None
-    if open_backup(file, passphrase) != (keystore.facility, content):
-        raise InputRefused(f"{file} did not read back as it was written: do not rely on it, use another disk")
+    if not _reads_back(file, passphrase, (keystore.facility, content)):
+        file.unlink(missing_ok=True)
+        raise InputRefused(f"{file} did not read back as it was written and was removed: use another disk")
     return sorted(keystore.rounds())
 
 
@@ -129,6 +130,13 @@ def open_backup(file: Path, passphrase: str) -> tuple[str, bytes]:
         # the cause could quote keys
         raise InputRefused(f"the passphrase is wrong, or {file} is damaged: try again, or use another backup") from None
     return header.facility, content
+
+
+def _reads_back(file: Path, passphrase: str, written: tuple[str, bytes]) -> bool:
+    try:
+        return open_backup(file, passphrase) == written
+    except InputRefused:
+        return False
 
 
 def _no_backup(file: Path, data: bytes) -> str:
