@@ -16,7 +16,7 @@ from rich.console import Console
 
 from deploy.demo import demo_export, demo_simulation
 from deploy.figures import figures, figures_table, published_forms
-from deploy.output import AsJson, print_json
+from deploy.output import AsJson, print_json, working
 from deploy.resources import catalogue
 from deploy.settings import FILE, Settings
 from deploy.up import SETTINGS, alarms, deployment
@@ -155,7 +155,7 @@ def _interrupt(*_: object) -> None:
 
 def _figures(form: Annotated[str | None, typer.Option(help="Only this form.")] = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
-    with Database.connect(settings.clickhouse) as database:
+    with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         found = {name: catalogue()[name] for name in published_forms(database) if form in (None, name)}
         scales = [(known, scale) for known in found.values() for scale in known.scales]
         if as_json:

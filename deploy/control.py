@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from deploy.output import working
 from deploy.settings import Settings
 from producers.client import ControlEvent, Place, WellbeingProducer, partition_of
 from producers.keystore import Keystore
 from schemas.codec import decode
-from schemas.errors import DataError, InputRefused, Reason, RetryableError, SettingsError
+from schemas.errors import BrokerUnavailable, DataError, InputRefused, Reason, RetryableError, SettingsError
 from schemas.events import AnyEvent, DeadLetter, Echo
 from schemas.topics import Topic
 from stream_processors.kafka_log import KafkaLog, LogRecord
@@ -75,8 +77,18 @@ class Control:
 
     def ledger(self) -> Ledger:
         """Every facility's organisation and rounds, from the log."""
-        partitions = self.log.partitions(self.topic(Topic.ROUNDS))
-        return ledger([echo for partition in partitions for echo in self.echoes(partition)])
+        with working().status("Reading the log"), self._explained():
+            partitions = self.log.partitions(self.topic(Topic.ROUNDS))
+            return ledger([echo for partition in partitions for echo in self.echoes(partition)])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokerUnavailable as error:
+            if not self.settings.embedded:
+                raise
+            raise BrokerUnavailable(f"{error}. It is the embedded one: is wardpulse up still running?") from None
 
     def producer(self, keystore: Keystore) -> WellbeingProducer:
         """A producer that signs with a facility's key."""

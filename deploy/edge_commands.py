@@ -76,8 +76,7 @@ def _submit(
         return
     settings = Settings.read(os.environ)
     keystore, control = open_keystore(settings, reading.mapping.facility), Control.connect(settings)
-    with working().status("Asking the log for the round"):
-        terms = terms_of(control, reading.mapping)
+    terms = terms_of(control, reading.mapping)
     reading, keys = fitted(reading, terms), keys_of(keystore, terms)
     if reading.drafts and not (strict and reading.refused):
         with progress() as bar:
