@@ -4,15 +4,15 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from deploy.files import locked, replacing
-from deploy.wiring import PublicKey
 from schemas.errors import SettingsError
 from schemas.events import Id
 
+PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _KEYS: Final[TypeAdapter[dict[str, list[str]]]] = TypeAdapter(dict[str, list[PublicKey]])
 _FACILITY: Final[TypeAdapter[str]] = TypeAdapter(Id)
 _FOR_ALL: Final = 0o644

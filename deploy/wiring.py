@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
-
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from typing import Final
 
 from deploy.resources import catalogue, code_hash
 from deploy.settings import Settings
 from deploy.signing import verify
+from deploy.trusted import trusted_keys
 from schemas.errors import SettingsError
 from stream_processors.steps.rounds import Rules
 
 AUDIT_KEY_BYTES: Final = 32
-PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 TRIAL_AUDIT_KEY: Final = b"no secret: for trials on a file only"
 
 
@@ -40,13 +38,13 @@ class VerifyKeys:
             raise SettingsError("WARDPULSE_VERIFY_KEYS must name the file of the facilities' public keys")
         self._path = path
         self._state = _state(path)
-        self._keys = read_verify_keys(path)
+        self._keys = _raw_keys(path)
 
     def genuine(self, facility: str, value: bytes, signature: bytes | None) -> bool:
         """Whether one of the facility's keys signed this."""
         state = _state(self._path)
         if state != self._state:
-            self._state, self._keys = state, read_verify_keys(self._path)
+            self._state, self._keys = state, _raw_keys(self._path)
         return any(verify(key, value, signature) for key in self._keys.get(facility, ()))
 
 
@@ -58,15 +56,8 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def read_verify_keys(path: Path) -> Mapping[str, list[bytes]]:
-    """Each facility's keys: one, or several while a new one replaces an old one. SettingsError if it cannot serve."""
-    try:
-        given = TypeAdapter(dict[str, list[PublicKey]]).validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        raise SettingsError(
-            f'{path} must be a JSON object of facility to public keys, {{"general": ["64 hexadecimal digits"]}}'
-        ) from None
-    return {facility: [bytes.fromhex(key) for key in keys] for facility, keys in given.items()}
+def _raw_keys(path: Path) -> Mapping[str, list[bytes]]:
+    return {facility: [bytes.fromhex(key) for key in keys] for facility, keys in trusted_keys(path).items()}
 
 
 def read_audit_key(path: Path | None) -> bytes:

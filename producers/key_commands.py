@@ -148,7 +148,7 @@ def _init(
     typer.echo(f"keystore    {folder / facility}.json")
     typer.echo(f"public key  {store.verify_key.hex()}")
     if trusted:
-        typer.echo(f"The public key is in {settings.verify_keys}: start the worker again, so that it reads it.")
+        typer.echo(f"The public key is in {settings.verify_keys}; a running worker reads it by itself.")
     else:
         typer.echo(f"Next, where the worker runs: wardpulse keystore trust {facility} --key {store.verify_key.hex()}")
     typer.echo(f"Then make a backup: wardpulse keystore backup {facility} FILE")

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import time
@@ -43,6 +44,8 @@ class Database:
 
         One process at a time can have a folder open; another one's is waited for, `wait` seconds.
         """
+        # the driver would log what fails, values it cannot store included, beside the one line we say
+        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
         with _sink_errors():
             if url.startswith(_EMBEDDED):
                 folder = Path(url.removeprefix(_EMBEDDED))

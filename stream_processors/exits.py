@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -14,6 +13,7 @@ from typing import Final, NoReturn
 from schemas.errors import FatalError, RetryableError, WardpulseError
 
 GRACE_SECONDS: Final = 5.0
+STANDARD_INPUT: Final = 0
 _log = logging.getLogger("wardpulse")
 
 
@@ -42,7 +42,9 @@ def end_with_parent() -> None:
     """End this process when its standard input ends: when whoever started it is gone, in whatever way."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # not through sys.stdin, whose lock an interpreter that ends would wait for
+        while os.read(STANDARD_INPUT, 1024):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
         # with its broker gone too, a worker would wait for it for ever
         time.sleep(GRACE_SECONDS)

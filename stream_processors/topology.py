@@ -164,8 +164,8 @@ def _key(output: Output) -> bytes | None:
 class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        # Faust lets a broker wait 1.5 s for records. While it waits for those of an idle topic it is asked for no others,
-        # so cohorts that do not come would hold up submissions that are there. No setting reaches this.
+        # Faust lets a broker wait 1.5 s for records, and while it waits for those of an idle topic it is asked for no
+        # others: cohorts that do not come would hold up submissions that are there. No setting reaches this.
         consumer._fetch_max_wait_ms = FETCH_MILLISECONDS
         return consumer
 
@@ -192,8 +192,9 @@ def _app(settings: Settings) -> faust.App:
         worker_redirect_stdouts=False,
         # without a committed offset Faust may start anywhere: the runner drops what it had and reads what is missing
         consumer_auto_offset_reset="earliest",
-        broker_session_timeout=6.0,
-        broker_heartbeat_interval=2.0,
+        broker_client_id=settings.client_id,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.session_timeout_ms / 3000,
         producer_acks=-1,
         producer_max_request_size=MAX_BYTES + 65_536,
         producer_compression_type="gzip",

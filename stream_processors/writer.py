@@ -63,6 +63,7 @@ class Writer:
         with _Broker():
             self._consumer = KafkaConsumer(
                 bootstrap_servers=settings.bootstrap_servers,
+                client_id=settings.client_id,
                 **consumer_options(settings.embedded),
                 group_id=settings.topic_prefix + WRITER_GROUP,
                 enable_auto_commit=False,
@@ -70,7 +71,10 @@ class Writer:
                 max_poll_records=POLL_RECORDS,
             )
             self._producer = KafkaProducer(
-                bootstrap_servers=settings.bootstrap_servers, acks="all", **producer_options(settings.embedded)
+                bootstrap_servers=settings.bootstrap_servers,
+                client_id=settings.client_id,
+                acks="all",
+                **producer_options(settings.embedded),
             )
             self._assign(topics)
 

@@ -56,4 +56,4 @@ def test_ten_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tmp_p
 def _run_until_killed(local: Local, what: str, kind: str, count: int) -> None:
     child = local.start(f"killed-{what}", "-m", "tests.e2e.killed", what, kind, str(count))
     assert child.process.wait(DRAIN_SECONDS) == -signal.SIGKILL, (kind, count, child.log.read_text()[-2000:])
-    del local.children[child.name]
+    local.children.pop(child.name).stop()

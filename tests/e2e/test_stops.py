@@ -23,7 +23,6 @@ def test_the_worker_stops_when_kafka_cannot_be_written(tmp_path: Path) -> None:
         command = ("tests.e2e.killed", "worker", "form.manifest", "1", "--broker", str(local.broker.pid))
         child = local.start("worker", "-m", *command)
         assert child.process.wait(EXIT_SECONDS) == BrokerUnavailable.exit_code
-        local.children.clear()
         assert "stopping: BrokerUnavailable" in child.log.read_text()
 
 
@@ -32,7 +31,6 @@ def test_the_worker_stops_when_the_log_no_longer_holds_what_it_needs(tmp_path: P
         _overflow(local)
         child = local.start("worker", "-m", "wardpulse", "worker")
         assert child.process.wait(EXIT_SECONDS) == LogTruncated.exit_code
-        local.children.clear()
         assert "0 is needed" in child.log.read_text()
 
 
@@ -55,7 +53,6 @@ def test_the_writer_stops_when_clickhouse_cannot_be_written(tmp_path: Path, addr
         local.settings = Settings.read({**local.settings.environment(), "WARDPULSE_CLICKHOUSE": address})
         child = local.start("writer", "-m", "wardpulse", "writer")
         assert child.process.wait(EXIT_SECONDS) == SinkUnavailable.exit_code
-        local.children.clear()
         assert "ClickHouse" in child.log.read_text()
         assert local.log.committed("wardpulse-writer", local.topic(Topic.COHORTS), 0) is None
 
@@ -66,7 +63,6 @@ def test_an_unreachable_broker_stops_a_process_with_its_code(tmp_path: Path, pro
         local.settings = Settings.read({**local.settings.environment(), "WARDPULSE_BOOTSTRAP_SERVERS": "127.0.0.1:9"})
         child = local.start(process, "-m", "wardpulse", process)
         assert child.process.wait(EXIT_SECONDS) == BrokerUnavailable.exit_code, child.log.read_text()[-2000:]
-        local.children.clear()
 
 
 def test_an_unknown_setting_stops_a_process_and_names_the_known_ones(tmp_path: Path) -> None:
@@ -74,7 +70,6 @@ def test_an_unknown_setting_stops_a_process_and_names_the_known_ones(tmp_path: P
         command = "import os, runpy, sys; os.environ['WARDPULSE_K'] = '2'; sys.argv = ['wardpulse', 'worker']"
         child = local.start("worker", "-c", command + "; runpy.run_module('wardpulse', run_name='__main__')")
         assert child.process.wait(EXIT_SECONDS) == SettingsError.exit_code
-        local.children.clear()
         assert "WARDPULSE_MINIMUM_K" in child.log.read_text()
 
 

@@ -138,6 +138,12 @@ def test_with_nothing_reachable_the_doctor_is_soon_done(kafka: str) -> None:
     assert "a-secret" not in str(found)
 
 
+def test_a_server_that_cannot_be_reached_is_one_line() -> None:
+    code, out, error = run("db", "status", WARDPULSE_CLICKHOUSE="http://writer:a-secret@localhost:1/wellbeing")
+    assert (code, out) == (69, "")
+    assert error == "wardpulse: ClickHouse: OperationalError; check its address and that it is running\n"
+
+
 def test_tables_are_pending_applied_and_edited(tmp_path: Path) -> None:
     where = {"WARDPULSE_CLICKHOUSE": f"chdb:{tmp_path / 'tables'}"}
     code, out, _ = run("db", "status", "--json", **where)

@@ -260,3 +260,8 @@ def test_the_worker_serves_no_web_page_and_lets_faust_commit_nothing() -> None:
     assert app.conf.web_enabled is False
     acks = {name: agent.channel.acks for name, agent in app.agents.items()}
     assert acks == {"anonymise": False, "analyse": False}
+
+
+def test_the_worker_takes_its_name_and_session_from_the_settings() -> None:
+    conf = build(Settings(client_id="st-anna", session_timeout_ms=30_000), RULES).conf
+    assert (conf.broker_client_id, conf.broker_session_timeout, conf.broker_heartbeat_interval) == ("st-anna", 30, 10)
