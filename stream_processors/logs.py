@@ -128,10 +128,12 @@ class Calm(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""
         place = (record.pathname, record.lineno)
-        if record.name == _OURS.name or record.created - self._spoke.get(place, 0.0) >= QUIET_SECONDS:
-            self._spoke[place] = record.created
+        if record.name == _OURS.name:
             return True
-        return False
+        if record.created - self._spoke.get(place, 0.0) < QUIET_SECONDS:
+            return False
+        self._spoke[place] = record.created
+        return True
 
 
 class TextLines(logging.Formatter):

@@ -29,7 +29,7 @@ def test_a_second_worker_joins_with_rounds_open_and_the_first_is_killed(tmp_path
         _wait_for_echoes(local, at_least=15)
         first = local.children.pop("worker")
         first.process.kill()
-        first.process.wait()
+        first.stop()
         publish(local, keystores, log[-200:])
         local.wait_until_drained(DRAIN_SECONDS)
         assert all(len(forms) == 1 for forms in versions(events(local, Topic.COHORTS)).values())

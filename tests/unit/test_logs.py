@@ -60,7 +60,8 @@ def test_what_a_library_fills_in_is_left_out(library: tuple[logging.Logger, Line
     logger.warning("refused %s at %d: %r", SECRET, 4711, ValueError(SECRET))
     logger.warning("refused %(key)s", {"key": SECRET})
     logger.warning(CONSTANT, SECRET)
-    logger.warning("[^--Consumer]: " + "stopped %s", SECRET)
+    label = "[^--Consumer]: "
+    logger.warning(label + "stopped %s", SECRET)
     for line, kept in zip(
         lines.lines, ("refused ... at ...: ValueError", "refused ...", "a constant of", "stopped ..."), strict=True
     ):
@@ -69,7 +70,7 @@ def test_what_a_library_fills_in_is_left_out(library: tuple[logging.Logger, Line
 
 
 @pytest.mark.parametrize(
-    "made", [f"refused {SECRET}", SECRET, "refused {}".format(SECRET), ValueError(SECRET), {"a": SECRET}]
+    "made", [f"refused {SECRET}", f"{SECRET} was refused", ValueError(SECRET), {"a": SECRET}, "", b"4711"]
 )
 def test_a_message_that_was_made_from_data_is_left_out(library: tuple[logging.Logger, Lines], made: object) -> None:
     logger, lines = library
