@@ -1,4 +1,4 @@
-"""The log of several hospitals for the live benchmark: organisations, markers and answers, spread over all partitions."""
+"""The log of several hospitals for the live benchmark, spread over all partitions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

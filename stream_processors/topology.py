@@ -1,4 +1,4 @@
-"""The Faust worker: every agent on one screen. The only import of faust.
+"""The Faust worker: every agent on one screen. The only import of faust, but for the delivery.
 
 Faust delivers raw bytes and commits nothing by itself (`acks=False`): offsets to read from and offsets to commit are
 decided by the runner. An error that is not a data error ends the process at once; since the log is the only state,
@@ -16,13 +16,14 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import FaustError
-from faust.transport.drivers import aiokafka as driver
+from faust.sensors import Monitor
 from faust.types import TP
 
 from deploy.settings import Settings
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
+from stream_processors.delivery import Transport
 from stream_processors.exits import stop, stop_process
 from stream_processors.kafka_log import Bounds, KafkaLog, LogRecord, signature
 from stream_processors.runner import Analyst, Anonymiser, Runner, check_start
@@ -30,9 +31,8 @@ from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage
 from stream_processors.watch import Watch
 
-BATCH, WITHIN_SECONDS, COMMIT_SECONDS, ACK_SECONDS = 2000, 0.2, 0.5, 60.0
+BATCH, WITHIN_SECONDS, COMMIT_SECONDS, ACK_SECONDS = 2000, 0.1, 0.5, 60.0
 LOOK_SECONDS = 5.0
-FETCH_MILLISECONDS = 50
 
 Observe = Callable[[Output], None]
 """Called after an output is acknowledged."""
@@ -161,22 +161,14 @@ def _key(output: Output) -> bytes | None:
     return facility.encode() if facility is not None else None
 
 
-class _Thread(driver.AIOKafkaConsumerThread):
-    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust lets a broker wait 1.5 s for records, and while it waits for those of an idle topic it is asked for no
-        # others: cohorts that do not come would hold up submissions that are there. No setting reaches this.
-        consumer._fetch_max_wait_ms = FETCH_MILLISECONDS
-        return consumer
+class _Monitor(Monitor):
+    """Faust's statistics without those of each event: nobody reads them, and the time of an answer is not ours to keep."""
 
+    def on_stream_event_in(self, *_: Any) -> None:
+        """Note nothing."""
 
-class _Consumer(driver.Consumer):
-    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _Transport(driver.Transport):
-    Consumer = _Consumer
+    def on_stream_event_out(self, *_: Any) -> None:
+        """Note nothing."""
 
 
 def _app(settings: Settings) -> faust.App:
@@ -188,6 +180,7 @@ def _app(settings: Settings) -> faust.App:
         topic_partitions=PARTITIONS,
         topic_allow_declare=False,
         topic_disable_leader=True,
+        Monitor=_Monitor,
         web_enabled=False,  # Faust would serve tables and statistics to whoever asks
         worker_redirect_stdouts=False,
         # without a committed offset Faust may start anywhere: the runner drops what it had and reads what is missing
@@ -200,7 +193,7 @@ def _app(settings: Settings) -> faust.App:
         producer_compression_type="gzip",
         producer_request_timeout=ACK_SECONDS / 2,
     )
-    app.transport = _Transport(app.conf.broker_consumer, app)
+    app.transport = Transport(app.conf.broker_consumer, app)
     return app
 
 

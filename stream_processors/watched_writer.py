@@ -7,6 +7,7 @@ from deploy.resources import migrations
 from deploy.settings import Settings
 from schemas.clickhouse.rows import Row
 from schemas.clickhouse.tables import Table
+from schemas.events import DeadLetter
 from schemas.topics import Topic
 from stream_processors.database import Database
 from stream_processors.logs import say
@@ -25,6 +26,11 @@ class WriterWatch:
         """Rows of a table are on disk."""
         self._metrics.inserted(table, rows, seconds)
         say("rows.written", table=table, rows=rows)
+
+    def refused(self, topic: Topic, letter: DeadLetter) -> None:
+        """A record of an open topic could not be read."""
+        self._metrics.unreadable(topic)
+        say("records.unreadable", topic=topic, reason=letter.reason)
 
     def tick(self, lag: Mapping[Topic, int]) -> None:
         """Look at the writer: call this before each poll."""
@@ -54,7 +60,7 @@ def run(settings: Settings, metrics: WriterMetrics, stopping: Callable[[], bool]
     with WatchedDatabase.connect(settings.clickhouse) as database:
         database.watch = watch
         database.migrate(migrations())
-        writer = Writer(settings, database, metrics.batch)
+        writer = Writer(settings, database, metrics.batch, watch.refused)
 
         def looked_at() -> bool:
             watch.tick(writer.lag())

@@ -52,10 +52,18 @@ def batch(records: Sequence[Consumed]) -> tuple[dict[str, list[Row]], list[DeadL
 
 
 class Writer:
-    """Moves the open topics into ClickHouse. `inserted` is called between an insert and its commit."""
+    """Moves the open topics into ClickHouse. `inserted` is called between an insert and its commit, `refused` with
+    the topic and the dead letter of a record that no worker of ours wrote."""
 
-    def __init__(self, settings: Settings, database: Database, inserted: Callable[[], None] = lambda: None) -> None:
-        self._database, self._inserted, self._prefix = database, inserted, settings.topic_prefix
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        inserted: Callable[[], None] = lambda: None,
+        refused: Callable[[Topic, DeadLetter], None] = lambda *_: None,
+    ) -> None:
+        self._database, self._inserted, self._refused = database, inserted, refused
+        self._prefix = settings.topic_prefix
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
         # kafka-python would try for ever, and make topics that are missing
@@ -126,6 +134,7 @@ class Writer:
         with _Broker():
             for letter in letters:
                 self._producer.send(self._dead_letters, encode(letter), partition=letter.partition).get(timeout=30)
+                self._refused(Topic(letter.topic.removeprefix(self._prefix)), letter)
             self._consumer.commit(
                 {at: OffsetAndMetadata(records[-1].offset + 1, "", -1) for at, records in polled.items()}
             )

@@ -32,8 +32,8 @@ IMPURE_NAMES: Final = frozenset({"open", "print", "input", "eval", "exec", "__im
 CLOCK_READS: Final = frozenset({"now", "today", "utcnow"})
 
 IMPORTERS: Final[Mapping[str, frozenset[str]]] = {
-    "faust": frozenset({"stream_processors/topology.py"}),
-    "mode": frozenset({"stream_processors/topology.py"}),
+    "faust": frozenset({"stream_processors/topology.py", "stream_processors/delivery.py"}),
+    "mode": frozenset({"stream_processors/delivery.py"}),
     "aiokafka": frozenset({"stream_processors/topology.py"}),
     "clickhouse_connect": frozenset({"stream_processors/database.py"}),
     "chdb": frozenset(),
