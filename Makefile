@@ -24,7 +24,6 @@ check: $(UV) ## Formatting, lint and types
 bench: $(UV) ## The benchmarks; each ends with RESULT lines
 	$(RUN) python -m benchmarks.steps
 	$(RUN) python -m benchmarks.live
-	$(RUN) python -m benchmarks.live
 
 clean: ## Remove the environment and what trials left behind
 	rm -rf .venv .uv wardpulse-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

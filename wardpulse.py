@@ -15,6 +15,7 @@ import deploy.round_commands
 import producers.commands
 import producers.key_commands
 import stream_processors.commands
+from deploy.output import printable
 from deploy.settings import FILE
 from stream_processors.exits import describe, exit_code
 
@@ -65,7 +66,8 @@ def main() -> None:
     try:
         application()()
     except Exception as error:
-        sys.stderr.write(f"wardpulse: {describe(error)}\n")
+        # it may quote names from a file
+        sys.stderr.write(f"wardpulse: {printable(describe(error), keep_newlines=True)}\n")
         sys.exit(exit_code(error))
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
@@ -158,7 +158,7 @@ def _time_parts(events: int) -> None:
     """Stand before the worker's parts, and say what each took when the last of the events was taken."""
     spent: Counter[str] = Counter()
     anything: Any = runner
-    advance, fold, start = anything.advance, anything.fold, anything.Runner.__init__
+    advance, fold, settle = anything.advance, anything.fold, anything.Runner.settle
     left = events
 
     def timed_advance(*given: Any) -> Sequence[Stage]:
@@ -177,15 +177,12 @@ def _time_parts(events: int) -> None:
         spent["roll up"] += time.perf_counter() - begin  # type: ignore[assignment]
         return found
 
-    def timed_start(self: Any, write: Callable[[int, Stage], Awaitable[None]], *rest: Any) -> None:
-        async def timed_write(partition: int, stage: Stage) -> None:
-            begin = time.perf_counter()
-            await write(partition, stage)
-            spent["write"] += time.perf_counter() - begin  # type: ignore[assignment]
+    async def timed_settle(self: Any) -> None:
+        begin = time.perf_counter()
+        await settle(self)
+        spent["write"] += time.perf_counter() - begin  # type: ignore[assignment]
 
-        start(self, timed_write, *rest)
-
-    anything.advance, anything.fold, anything.Runner.__init__ = timed_advance, timed_fold, timed_start
+    anything.advance, anything.fold, anything.Runner.settle = timed_advance, timed_fold, timed_settle
 
 
 if __name__ == "__main__":

@@ -70,6 +70,13 @@ class Control:
         events = _events(record.value for record in self.log.read(self.topic(Topic.ROUNDS), partition))
         return [event for event in events if isinstance(event, Echo)]
 
+    def unsigned(self, partition: int) -> list[DeadLetter]:
+        """What the worker has refused in a partition for its signature."""
+        name = self.topic(Topic.DEADLETTERS)
+        records = self.log.read(name, partition, self.log.bounds(name, partition).start)
+        marked = (record.value for record in records if Reason.BAD_SIGNATURE.encode() in (record.value or b""))
+        return [event for event in _events(marked) if isinstance(event, DeadLetter)]
+
     def records_of(self, topic: Topic, facility: str) -> Iterator[LogRecord]:
         """The records of the partition a facility's story is in."""
         name = self.topic(topic)

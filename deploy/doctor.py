@@ -112,7 +112,7 @@ def check_trusted(trusted: Mapping[str, Sequence[str]], rows: Sequence[Mapping[s
     local = [row for row in rows if not row["problem"]]
     unknown = [row["facility"] for row in local if row["public_key"] not in trusted.get(row["facility"], ())]
     if unknown:
-        do = f"Run wardpulse keystore trust {unknown[0]} where the worker runs."
+        do = f"Run wardpulse keystore trust {unknown[0]} where the worker runs; a running worker reads it by itself."
         return Finding("verify keys", "problem", f"not the public key of {_listed(unknown)}", do)
     return Finding("verify keys", "ok", f"facilities: {len(trusted)}")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from deploy.control import Control, open_keystore
-from deploy.output import AsJson, print_json, print_rows, progress, working
+from deploy.output import AsJson, print_json, print_rows, printable, progress, working
 from deploy.round_commands import Facility, Yes, announce
 from deploy.rounds import organisation_of
 from deploy.settings import Settings
@@ -140,10 +140,10 @@ def _announce(
 
 def _show_changes(before: Organisation | None, after: Organisation, found: tuple[Change, ...]) -> None:
     counts = ", ".join(f"{sum(n.kind == level for n in after.nodes.values())} {level}s" for level in after.levels[1:])
-    typer.echo(f"{after.facility}: {counts}, {after.headcounts[after.facility]} people")
+    typer.echo(printable(f"{after.facility}: {counts}, {after.headcounts[after.facility]} people"))
     if before is not None:
         for change in found:
-            typer.echo(f"  {change.sentence}")
+            typer.echo(printable(f"  {change.sentence}"))
         if not found:
             typer.echo("  nothing that matters to a series changes")
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.output import printable
 from deploy.resources import instruments
 from schemas.instruments.scoring import Form, Scale
 from stream_processors.database import Database
@@ -60,8 +61,8 @@ def _title(form: Form, scale: Scale) -> str:
 
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:
-    # names come from a staff system: brackets in them are no markup
-    name = " " * (row["depth"] - 1) + escape(row["name"])
+    # names come from a staff system: what is in them is no markup and steers no terminal
+    name = " " * (row["depth"] - 1) + escape(printable(row["name"]))
     state = row["state"].replace("_", " ")
     if row["state"] != "published":
         return (name, state, *["-"] * 7)

@@ -2,12 +2,16 @@
 
 Every record is appended to a file per partition as it comes, and given back to a new broker in the same order, so that
 offsets stay what they were. Groups' committed offsets are kept too: what was emitted is not emitted again.
+
+What is kept never holds a consequence without its cause: committed offsets are read first and echoes next, then what
+echoes come after, then the submissions; and they are written in the opposite order. The writer stores no row that the
+journal does not hold yet: it waits for the file that says how far it is.
 """
 
 import base64
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +25,13 @@ from schemas.errors import BrokerUnavailable, FatalError, LogTruncated
 from schemas.topics import PARTITIONS, Topic
 
 _COMMITTED: Final = "committed.json"
+KEPT: Final = "kept.json"
+"""Topic to partition to the offset up to which records are kept."""
 _BATCH: Final = 10_000
 _ANSWER_SECONDS: Final = 15.0
+
+
+_OUTPUTS: Final = (Topic.MANIFESTS, Topic.COHORTS, Topic.INDICATORS, Topic.DEADLETTERS)
 
 
 class Place(NamedTuple):
@@ -49,9 +58,11 @@ class Journal:
     def __init__(self, folder: Path, bootstrap: str, prefix: str, groups: Sequence[str]) -> None:
         self._folder, self._bootstrap, self._groups = folder, bootstrap, groups
         self._places = [Place(prefix + topic, number) for topic in Topic for number in range(PARTITIONS)]
-        self._submissions = prefix + Topic.SUBMISSIONS
+        self._prefix = prefix
         self._following: dict[Place, int] = {}
         self._files: dict[Place, BinaryIO] = {}
+        self._members: dict[str, Consumer] = {}
+        self._offsets: dict[str, list[tuple[str, int, int]]] = {}
 
     def __enter__(self) -> Self:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,12 +70,17 @@ class Journal:
             for place in self._places:
                 path = self._folder / f"{place.topic}-{place.partition}.jsonl"
                 self._following[place] = self._give_back(place, path)
-                self._files[place] = opened.enter_context(path.open("ab"))
+                self._files[place] = opened.enter_context(open(path, "ab", opener=_owner_only))
             self._give_back_offsets()
-            self._sources = self._reader([place for place in self._places if place.topic == self._submissions])
-            opened.callback(self._sources.close)
-            self._derived = self._reader([place for place in self._places if place.topic != self._submissions])
-            opened.callback(self._derived.close)
+            # an echo is written after all that it stands for, and that after the submissions it came from
+            self._sources, self._outputs, self._echoes = (
+                self._reader(opened, topics) for topics in ((Topic.SUBMISSIONS,), _OUTPUTS, (Topic.ROUNDS,))
+            )
+            # one that fetches would answer only after its fetch
+            self._asking = opened.enter_context(_group(self._bootstrap, "wardpulse-journal"))
+            for group in self._groups:
+                self._members[group] = opened.enter_context(_group(self._bootstrap, group))
+            self._say_kept()
             self._opened = opened.pop_all()
         return self
 
@@ -74,38 +90,41 @@ class Journal:
         self._opened.close()
 
     def keep(self, wait: float) -> int:
-        """Keep what has come since, waiting so many seconds for it; returns how many records that were.
-
-        Submissions first: a round that is kept as sealed must never be kept as open.
-        """
-        derived = _records(self._derived, wait)
-        kept = self._write(_records(self._sources, wait=0.05))
-        if derived:
-            kept += self._catch_up()
-            kept += self._write(derived)
+        """Keep what has come since, waiting so many seconds for it; returns how many records that were."""
+        committed = {group: self._committed(group) for group in self._groups}
+        last = _records(self._echoes, wait)
+        before = self._up_to_now(self._outputs, _OUTPUTS)
+        first = self._up_to_now(self._sources, (Topic.SUBMISSIONS,))
+        kept = sum(self._write(messages) for messages in (first, before, last))
         if kept:
-            self._keep_offsets()
+            self._say_kept()
+        self._keep_offsets(committed)
         return kept
 
     def finish(self) -> None:
         """Keep everything there is. Whoever writes must have stopped."""
         while self.keep(wait=1.0):
             pass
-        self._keep_offsets()
 
-    def _reader(self, places: Sequence[Place]) -> Consumer:
-        consumer = Consumer(_reading(self._bootstrap, "wardpulse-journal"))
-        consumer.assign([TopicPartition(*place, self._following[place]) for place in places])
+    def _places_of(self, topics: Sequence[Topic]) -> list[Place]:
+        names = {self._prefix + topic for topic in topics}
+        return [place for place in self._places if place.topic in names]
+
+    def _reader(self, opened: ExitStack, topics: Sequence[Topic]) -> Consumer:
+        consumer = opened.enter_context(_group(self._bootstrap, "wardpulse-journal"))
+        consumer.assign([TopicPartition(*place, self._following[place]) for place in self._places_of(topics)])
         return consumer
 
-    def _catch_up(self) -> int:
-        """Keep the submissions up to now, which are older than anything derived from them."""
-        kept = 0
-        for place in (place for place in self._places if place.topic == self._submissions):
-            end = self._sources.get_watermark_offsets(TopicPartition(*place), timeout=_ANSWER_SECONDS)[1]
-            while self._following[place] < end:
-                kept += self._write(_records(self._sources, wait=0.2))
-        return kept
+    def _up_to_now(self, reader: Consumer, topics: Sequence[Topic]) -> list[Message]:
+        """Every record of these topics up to now: whatever was read before this came later than they."""
+        found: list[Message] = []
+        missing = 0
+        for place in self._places_of(topics):
+            end = self._asking.get_watermark_offsets(TopicPartition(*place), timeout=_ANSWER_SECONDS)[1]
+            missing += end - self._following[place]
+        while len(found) < missing:
+            found += _records(reader, wait=0.1)
+        return found
 
     def _write(self, messages: Sequence[Message]) -> int:
         touched = {self._append(message) for message in messages}
@@ -138,14 +157,22 @@ class Journal:
             raise BrokerUnavailable("the embedded broker did not take its records back; see docs/operations.md")
         return following
 
-    def _keep_offsets(self) -> None:
-        kept = {group: self._committed(group) for group in self._groups}
-        with replacing(self._folder / _COMMITTED) as file:
+    def _keep_offsets(self, committed: dict[str, list[tuple[str, int, int]]]) -> None:
+        if committed != self._offsets:
+            with replacing(self._folder / _COMMITTED) as file:
+                file.write(json.dumps(committed).encode())
+            self._offsets = committed
+
+    def _say_kept(self) -> None:
+        kept: dict[str, dict[str, int]] = {}
+        for place, following in self._following.items():
+            kept.setdefault(place.topic, {})[str(place.partition)] = following
+        with replacing(self._folder / KEPT) as file:
             file.write(json.dumps(kept).encode())
 
     def _committed(self, group: str) -> list[tuple[str, int, int]]:
-        with _group(self._bootstrap, group) as consumer:
-            found = consumer.committed([TopicPartition(*place) for place in self._places], timeout=_ANSWER_SECONDS)
+        asked = [TopicPartition(*place) for place in self._places]
+        found = self._members[group].committed(asked, timeout=_ANSWER_SECONDS)
         return [(at.topic, at.partition, at.offset) for at in found if at.offset >= 0]
 
     def _give_back_offsets(self) -> None:
@@ -156,6 +183,15 @@ class Journal:
             if known:
                 with _group(self._bootstrap, group) as consumer:
                     consumer.commit(offsets=known, asynchronous=False)
+
+
+def is_kept(file: Path, ends: Mapping[tuple[str, int], int]) -> bool:
+    """Whether the journal says that it holds these partitions up to these offsets."""
+    try:
+        kept = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return False
+    return all(kept.get(topic, {}).get(str(number), 0) >= end for (topic, number), end in ends.items())
 
 
 def read(path: Path) -> Iterator[Kept]:
@@ -170,6 +206,10 @@ def read(path: Path) -> Iterator[Kept]:
             end += len(line)
             yield Kept(**json.loads(line))
         file.truncate(end)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _kept(message: Message) -> Kept:

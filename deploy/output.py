@@ -13,6 +13,13 @@ from rich.table import Table
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Row = Mapping[str, Any]
 _NONE: Final = "-"
+_UNPRINTABLE: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str, *, keep_newlines: bool = False) -> str:
+    """Text from elsewhere, made harmless to a terminal: it can neither steer it nor turn the direction of writing."""
+    kept = "\n" if keep_newlines else ""
+    return "".join(letter if letter.isprintable() or letter in kept else _UNPRINTABLE for letter in text)
 
 
 def print_rows(rows: Sequence[Row], as_json: bool, columns: Sequence[str], empty: str) -> None:
@@ -47,9 +54,9 @@ def working() -> Console:
 
 
 def _cell(value: Any) -> str:
-    # names come from other systems: brackets in them are no markup
+    # names come from other systems: what is in them is no markup and steers no terminal
     if value is None or value == "":
         return _NONE
     if isinstance(value, list | tuple):
-        return escape(", ".join(map(str, value)))
-    return escape(str(value))
+        return escape(printable(", ".join(map(str, value))))
+    return escape(printable(str(value)))

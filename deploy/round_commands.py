@@ -14,6 +14,7 @@ from deploy.output import AsJson, print_rows, working
 from deploy.rounds import (
     cancelling,
     closing,
+    is_over,
     opening,
     organisation_of,
     policy,
@@ -154,16 +155,17 @@ def _close(round: Round, facility: Facility = None, yes: Yes = False) -> None:
     settings = Settings.read(os.environ)
     keystore, control = open_keystore(settings, facility), Control.connect(settings)
     known = control.ledger()
-    terms = still_open(known, keystore.facility, round).terms
-    if today(settings, _now) <= terms.last_answer_date:
+    found = still_open(known, keystore.facility, round)
+    terms = found.terms
+    if not is_over(terms.last_answer_date, _now):
         typer.echo(
             f"The last answer date of {round} is {terms.last_answer_date}: people may still answer.\n{NO_PREVIEW}"
         )
-        _say_too_small(organisation_of(known, keystore.facility), terms)
+        _say_too_small(found.organisation, terms)
     else:
         with working().status("Reading the log"):
-            found = preview(control, keystore, round)
-        _show_preview(found)
+            prospects = preview(control, keystore, round)
+        _show_preview(prospects)
     _ask(f"Close {round} of {keystore.facility} and seal it? This cannot be undone", yes)
     announce(control, keystore, closing(keystore.facility, round))
     typer.echo(f"round {round} of {keystore.facility} is sealed; see wardpulse figures")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,13 +11,12 @@ from pydantic import ValidationError
 from deploy.control import Control, refusal
 from deploy.resources import catalogue
 from deploy.settings import Settings
-from deploy.signing import verify
 from producers.client import partition_of
 from producers.keystore import Keystore
 from schemas.canonical import derived_id
 from schemas.codec import decode
 from schemas.errors import DataError, InputRefused, Reason
-from schemas.events import CohortSealed, RoundCancelled, RoundClosed, RoundOpened
+from schemas.events import CohortSealed, DeadLetter, Echo, RoundCancelled, RoundClosed, RoundOpened
 from schemas.organisation import Organisation
 from schemas.policy import Policy
 from schemas.topics import Topic
@@ -34,6 +33,11 @@ NO_KEY: Final = "0"
 def today(settings: Settings, now: Callable[[], datetime]) -> date:
     """The day in the calendar of the settings; `now()` is aware."""
     return now().astimezone(ZoneInfo(settings.timezone)).date()
+
+
+def is_over(last_answer_date: date, now: Callable[[], datetime]) -> bool:
+    """Whether a day is over everywhere on earth: a calendar of one's choice must not bring a preview forward."""
+    return now().astimezone(timezone(timedelta(hours=-12))).date() > last_answer_date
 
 
 def policy(**given: Any) -> Policy:
@@ -64,7 +68,7 @@ def opening(known: Ledger, facility: str, minimum_k: int, **terms: Any) -> Round
     try:
         if event.policy.k < minimum_k:
             raise DataError(Reason.POLICY_UNDER_MINIMUM)
-        open_round(known.facility(facility), event, sys.maxsize, _rules(None))
+        open_round(known.facility(facility), event, sys.maxsize, _rules())
     except DataError as error:
         raise refusal(f"round {name}", error.reason) from None
     return event
@@ -86,7 +90,8 @@ def preview(control: Control, keystore: Keystore, name: str) -> tuple[Outlook, .
     number = partition_of(keystore.facility, len(log.partitions(topic)))
     echoes = control.echoes(number)
     records = (Record(*record) for record in log.read(topic, number, resume(echoes, committed=None)[1]))
-    opened = open_round_of(echoes, records, keystore.facility, name, _rules(keystore))
+    past: list[Echo | DeadLetter] = [*echoes, *control.unsigned(number)]
+    opened = open_round_of(past, records, keystore.facility, name, _rules())
     if opened is None:
         raise refusal(f"round {name} of {keystore.facility}", Reason.UNKNOWN_ROUND)
     return outlook(opened)
@@ -139,14 +144,9 @@ def _row(known: KnownRound, on: date) -> dict[str, Any]:
     }
 
 
-def _rules(keystore: Keystore | None) -> Rules:
-    """What decides at this end: the same rules, but only this facility's signatures can be checked."""
-
-    def genuine(facility: str, value: bytes, signature: bytes | None) -> bool:
-        known = keystore is not None and keystore.facility == facility
-        return known and keystore is not None and verify(keystore.verify_key, value, signature)
-
-    return Rules(catalogue(), genuine, audit_key=b"", code_hash="")
+def _rules() -> Rules:
+    """What decides at this end: the same rules. Which signatures were refused, the worker has said."""
+    return Rules(catalogue(), lambda *_: True, audit_key=b"", code_hash="")
 
 
 def _decoded(record: LogRecord) -> Any:

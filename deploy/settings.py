@@ -18,6 +18,7 @@ PREFIX: Final = "WARDPULSE_"
 FILE: Final = PREFIX + "SETTINGS"
 """Names the settings file, TOML; paths in it are relative to its folder."""
 _HIDDEN: Final = "***"
+_EMBEDDED: Final = "chdb:"
 _LONGEST_NAME: Final = 100
 _LONGEST_NUMBER: Final = 64
 
@@ -65,6 +66,20 @@ def _session(text: str) -> int:
     if not 6_000 <= number <= 300_000:
         raise ValueError("must lie between 6000 and 300000 milliseconds")
     return number
+
+
+def _clickhouse(text: str) -> str:
+    folder = _text(text).removeprefix(_EMBEDDED)
+    # people's home folders may hold an @: a whole path without a colon has no place for a password
+    is_path = folder.startswith("/") and "//" not in folder and ":" not in folder
+    if _may_hold_login(text) and not is_path:
+        raise ValueError("must be chdb:FOLDER or https://user:password@host:port/database, not one within the other")
+    return text
+
+
+def _may_hold_login(address: str) -> bool:
+    """Whether an address of a folder looks like a slip, such as chdb: before an https address."""
+    return address.startswith(_EMBEDDED) and ("@" in address or "//" in address)
 
 
 def _zone(text: str) -> str:
@@ -124,7 +139,7 @@ class Settings:
     )
     clickhouse: str = _setting(
         "chdb:wardpulse-data/clickhouse",
-        _text,
+        _clickhouse,
         "`chdb:FOLDER`, or `https://user:password@host:port/database`.",
         "writer, figures",
         secret=True,
@@ -144,7 +159,7 @@ class Settings:
         None, _path, "File of at least 32 random bytes that key the manifests' tags.", "worker", path=True
     )
     minimum_k: int = _setting(5, _minimum_k, "Rounds with a smaller k are refused.", "worker, edge")
-    timezone: str = _setting("UTC", _zone, "The calendar by which a round is past its dates.", "edge")
+    timezone: str = _setting("UTC", _zone, "The calendar by which a round is past its dates.", "worker, edge")
     metrics: str = _setting(
         "", _listen, "HOST:PORT at which worker and writer serve Prometheus metrics; empty for none.", "worker, writer"
     )
@@ -193,8 +208,8 @@ def origins(mapping: Mapping[str, str]) -> dict[str, str]:
 
 def without_password(address: str) -> str:
     """An address with `***` for its user's password, and for all of it if it cannot be taken apart."""
-    if address.startswith("chdb:"):
-        return address
+    if address.startswith(_EMBEDDED):
+        return _HIDDEN if _may_hold_login(address) else address
     try:
         parts = urlsplit(address)
         host, password = parts.hostname, parts.password
@@ -271,5 +286,5 @@ def _beside(file: Path, own: str, value: Any) -> Any:
         return value
     if isinstance(value, Path):
         return file.parent / value
-    is_folder = value.startswith("chdb:")
-    return f"chdb:{file.parent / value.removeprefix('chdb:')}" if is_folder else value
+    is_folder = value.startswith(_EMBEDDED)
+    return f"{_EMBEDDED}{file.parent / value.removeprefix(_EMBEDDED)}" if is_folder else value

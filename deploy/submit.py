@@ -1,6 +1,6 @@
 """An export on its way into an open round: read, checked against the round, sent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,23 @@ from schemas.events import RoundOpened
 
 @dataclass(frozen=True)
 class Reading:
-    """A file that has been read; identifiers are still in the drafts."""
+    """A file that has been read; identifiers are still in the drafts. `units` are those known to be units."""
 
     mapping: Mapping
     drafts: tuple[Draft, ...]
     refused: tuple[Refused, ...]
+    units: frozenset[str]
 
     def sheets(self) -> list[dict[str, Any]]:
-        """What would be sent, without answers and identifiers: where each sheet stands and how it was understood."""
+        """What would be sent, without answers and identifiers: where each sheet stands and how it was understood.
+
+        A unit that is not known to be one is null: a cell that looks like an id may be a person's name.
+        """
         return [
             {
                 "line": draft.line,
                 "form": draft.form,
-                "unit": draft.node,
+                "unit": draft.node if draft.node in self.units else None,
                 "submitted_on": draft.submitted_on.isoformat(),
                 "revision": draft.revision,
                 "items_answered": len(draft.answers),
@@ -64,7 +68,7 @@ def read_file(file: Path, mapping_file: Path, round: str | None) -> Reading:
     if mapping.dates is not None:
         drafts, outside = split(drafts, mapping, mapping.dates.first, mapping.dates.last)
         refused += outside
-    return _reading(mapping, drafts, refused)
+    return _reading(mapping, drafts, refused, mapping.known_units())
 
 
 def fitted(reading: Reading, terms: RoundOpened) -> Reading:
@@ -72,7 +76,7 @@ def fitted(reading: Reading, terms: RoundOpened) -> Reading:
     check_round(reading.mapping, terms)
     first, last = terms.first_answer_date, terms.last_answer_date
     drafts, refused = split(reading.drafts, reading.mapping, first, last, terms.leaves)
-    return _reading(reading.mapping, drafts, [*reading.refused, *refused])
+    return _reading(reading.mapping, drafts, [*reading.refused, *refused], terms.leaves)
 
 
 def terms_of(control: Control, mapping: Mapping) -> RoundOpened:
@@ -99,5 +103,5 @@ def send(reading: Reading, control: Control, keystore: Keystore, keys: RoundKeys
             sent()
 
 
-def _reading(mapping: Mapping, drafts: Sequence[Draft], refused: Sequence[Refused]) -> Reading:
-    return Reading(mapping, tuple(drafts), tuple(sorted(refused, key=lambda row: row.line)))
+def _reading(mapping: Mapping, drafts: Sequence[Draft], refused: Sequence[Refused], units: Iterable[str]) -> Reading:
+    return Reading(mapping, tuple(drafts), tuple(sorted(refused, key=lambda row: row.line)), frozenset(units))

@@ -16,6 +16,11 @@ PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _KEYS: Final[TypeAdapter[dict[str, list[str]]]] = TypeAdapter(dict[str, list[PublicKey]])
 _FACILITY: Final[TypeAdapter[str]] = TypeAdapter(Id)
 _FOR_ALL: Final = 0o644
+_P: Final = 2**255 - 19
+_D: Final = -121665 * pow(121666, -1, _P) % _P
+_EIGHTH: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+# of the points of order 1, 2, 4 and 8: anybody can sign for such a key
+_SMALL_ORDER: Final = frozenset({0, 1, _P - 1, _EIGHTH, _P - _EIGHTH})
 
 
 def trusted_keys(path: Path | None) -> dict[str, list[str]]:
@@ -53,6 +58,8 @@ def trust(path: Path | None, facility: str, public_key: bytes) -> bool:
         raise SettingsError(
             f"{facility!r} cannot name a facility: use letters, digits, dot, dash and underscore"
         ) from None
+    if not _is_safe(public_key):
+        raise SettingsError("this public key cannot be trusted: copy it from wardpulse keystore list")
     # the link stays a link
     path = check_trusting(path).resolve()
     try:
@@ -65,6 +72,16 @@ def trust(path: Path | None, facility: str, public_key: bytes) -> bool:
     except OSError as error:
         raise SettingsError(f"cannot write the public keys {path}: {error.strerror}") from None
     return True
+
+
+def _is_safe(public_key: bytes) -> bool:
+    """Whether a key is a point of the curve Ed25519, and none that anybody can sign for."""
+    # the highest bit is the sign of x
+    y = int.from_bytes(public_key, "little") & (2**255 - 1)
+    if y >= _P or y in _SMALL_ORDER:
+        return False
+    # Euler: x squared is (y^2 - 1) / (d y^2 + 1), which must be a square
+    return pow((y * y - 1) * (_D * y * y + 1), (_P - 1) // 2, _P) == 1
 
 
 def _write(path: Path, keys: dict[str, list[str]]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from deploy.control import Control
 from deploy.files import locked, replacing
-from deploy.journal import Journal
+from deploy.journal import KEPT, Journal
 from deploy.local import Local, local_deployment
 from deploy.rounds import today
 from deploy.settings import Settings
@@ -33,11 +33,12 @@ def deployment(folder: Path, timezone: str, random: Callable[[int], bytes]) -> I
     claim_folder(folder, _KIND)
     with _alone(folder), local_deployment(folder / "logs", _settings(folder, timezone, random)) as local:
         groups = [local.settings.topic_prefix + group for group in (WORKER_GROUP, WRITER_GROUP)]
-        with Journal(folder / "journal", local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
+        journal = folder / "journal"
+        with Journal(journal, local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
             _write_settings(folder, local.settings)
             try:
                 local.start("worker", "-m", "wardpulse", "worker", "--with-parent")
-                local.start("writer", "-m", "wardpulse", "writer", "--with-parent")
+                local.start("writer", "-m", "wardpulse", "writer", "--with-parent", "--after", str(journal / KEPT))
                 yield lambda: _tend(local, kept)
             finally:
                 local.stop()

@@ -1,5 +1,6 @@
 """From settings to the rules the steps run under."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from deploy.trusted import trusted_keys
 from schemas.errors import SettingsError
 from stream_processors.steps.rounds import Rules
 
+_log = logging.getLogger("wardpulse")
 AUDIT_KEY_BYTES: Final = 32
 TRIAL_AUDIT_KEY: Final = b"no secret: for trials on a file only"
 
@@ -44,7 +46,11 @@ class VerifyKeys:
         """Whether one of the facility's keys signed this."""
         state = _state(self._path)
         if state != self._state:
-            self._state, self._keys = state, _raw_keys(self._path)
+            self._state = state
+            try:
+                self._keys = _raw_keys(self._path)
+            except SettingsError as error:
+                _log.error("the public keys known before are still in use: %s", error)
         return any(verify(key, value, signature) for key in self._keys.get(facility, ()))
 
 

@@ -34,7 +34,8 @@ Example: WARDPULSE_KEYSTORES=keys WARDPULSE_VERIFY_KEYS=verify-keys.json wardpul
 """
 _TRUST_HELP = """Add a facility's public key to the file WARDPULSE_VERIFY_KEYS.
 
-The key is read from the facility's keystore, or given with --key where the keystore is on another machine.
+The key is read from the facility's keystore, or given with --key where the keystore is on another machine. A running
+worker reads the file by itself.
 
 Example: wardpulse keystore trust general --key 64_HEXADECIMAL_DIGITS
 """
@@ -162,7 +163,7 @@ def _trust(
     public = _open(settings, facility).verify_key if key is None else _public_key(key)
     added = trust(settings.verify_keys, facility, public)
     said = "is now in" if added else "was already in"
-    typer.echo(f"The public key of {facility} {said} {settings.verify_keys}: a worker reads it when it starts.")
+    typer.echo(f"The public key of {facility} {said} {settings.verify_keys}; a running worker reads it by itself.")
 
 
 def _public_key(text: str) -> bytes:

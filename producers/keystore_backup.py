@@ -25,7 +25,7 @@ from schemas.events import Frozen, Id
 SHORTEST_PASSPHRASE: Final = 12
 COST: Final = 2**17
 """Scrypt's n: 128 MiB of memory and about a second for each passphrase that is tried."""
-_CHEAPEST, _DEAREST = 2**14, 2**20
+_CHEAPEST, _DEAREST = 2**14, 2**18
 _SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 16, 12, 32
 
 
@@ -122,7 +122,7 @@ def open_backup(file: Path, passphrase: str) -> tuple[str, bytes]:
         raise InputRefused(_no_backup(file, data)) from None
     header = backup.header
     try:
-        key = Scrypt(salt, _KEY_BYTES, header.n, header.r, header.p).derive(passphrase.encode())
+        key = _key(header, salt, passphrase)
         content = AESGCM(key).decrypt(nonce, ciphertext, _associated(header))
         if facility_of(content) != header.facility:
             raise ValueError("the keystore is another facility's")
@@ -148,9 +148,17 @@ def _no_backup(file: Path, data: bytes) -> str:
 def _seal(facility: str, content: bytes, passphrase: str, random: Callable[[int], bytes], cost: int) -> bytes:
     salt, nonce = random(_SALT_BYTES), random(_NONCE_BYTES)
     header = _Header(facility=facility, n=cost, salt=_encoded(salt), nonce=_encoded(nonce))
-    key = Scrypt(salt, _KEY_BYTES, header.n, header.r, header.p).derive(passphrase.encode())
+    key = _key(header, salt, passphrase)
     ciphertext = AESGCM(key).encrypt(nonce, content, _associated(header))
     return canonical_json({"header": header.model_dump(), "ciphertext": _encoded(ciphertext)}) + b"\n"
+
+
+def _key(header: _Header, salt: bytes, passphrase: str) -> bytes:
+    try:
+        return Scrypt(salt, _KEY_BYTES, header.n, header.r, header.p).derive(passphrase.encode())
+    except MemoryError:
+        needed = 128 * header.r * header.n // 2**20
+        raise InputRefused(f"the passphrase needs {needed} MiB of memory: end other programs, then try again") from None
 
 
 def _associated(header: _Header) -> bytes:

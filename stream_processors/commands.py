@@ -79,7 +79,14 @@ def _worker(with_parent: WithParent = False) -> None:
             run(settings, build(settings, rules, watch.observe, watch))
 
 
-def _writer(with_parent: WithParent = False) -> None:
+def _writer(
+    with_parent: WithParent = False,
+    after: Annotated[
+        Path | None,
+        typer.Option(hidden=True, help="Store no record that this file of a journal does not name as kept."),
+    ] = None,
+) -> None:
+    from deploy.journal import is_kept
     from stream_processors.watched_writer import run
 
     if with_parent:
@@ -92,4 +99,4 @@ def _writer(with_parent: WithParent = False) -> None:
     with running("writer", version("wardpulse"), code_hash()):
         metrics = WriterMetrics(code_hash())
         with serving(settings.metrics, metrics):
-            run(settings, metrics, asked.is_set)
+            run(settings, metrics, asked.is_set, (lambda ends: is_kept(after, ends)) if after else (lambda _: True))

@@ -5,6 +5,7 @@ the next is written, and all of them before the offset to commit moves. What a p
 the order of the records: an echo says that everything before it needs no second reading.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.indicators import History, fold, remember
-from stream_processors.steps.restart import resume
+from stream_processors.steps.restart import resume, unsigned_offsets
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage, Story, advance
 
@@ -42,10 +43,10 @@ CATCH_UP_RECORDS: Final = 2000
 class Runner(ABC):
     """Takes the records of the partitions it was given, each once and in order, whatever delivery does.
 
-    `past` is the topic a partition's state is rebuilt from.
+    `past` are the topics a partition's state is rebuilt from.
     """
 
-    past: ClassVar[Topic]
+    past: ClassVar[tuple[Topic, ...]]
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -78,14 +79,16 @@ class Runner(ABC):
         return True
 
     async def settle(self) -> None:
-        """Write what waits, stage by stage; returns when all of it is acknowledged."""
-        for partition, stages in list(self._waiting.items()):
-            for stage in stages:
-                # a partition taken away while this waits for Kafka is no longer ours to write, even if it came back
-                if self._waiting.get(partition) is stages:
-                    await self._write(partition, stage)
+        """Write what waits, partitions side by side, each stage by stage; returns when all of it is acknowledged."""
+        await asyncio.gather(*(self._settle(partition, stages) for partition, stages in self._waiting.items()))
+
+    async def _settle(self, partition: int, stages: Sequence[Stage]) -> None:
+        for stage in stages:
+            # a partition taken away while this waits for Kafka is no longer ours to write, even if it came back
             if self._waiting.get(partition) is stages:
-                del self._waiting[partition]
+                await self._write(partition, stage)
+        if self._waiting.get(partition) is stages:
+            del self._waiting[partition]
 
     async def catch_up(self, partition: int, until: int, read: Read) -> None:
         """Take the records before `until` that delivery left out. Offsets without a record, such as transaction
@@ -123,9 +126,9 @@ class Runner(ABC):
 
 
 class Anonymiser(Runner):
-    """Runs the stories of the submissions log; their past is in the echoes."""
+    """Runs the stories of the submissions log; their past is in the echoes, and in what was refused."""
 
-    past = Topic.ROUNDS
+    past = (Topic.ROUNDS, Topic.DEADLETTERS)
 
     def __init__(self, rules: Rules, write: Write, refused: Refused | None = None) -> None:
         super().__init__(write)
@@ -134,7 +137,9 @@ class Anonymiser(Runner):
 
     def take_over(self, partition: int, past: Iterable[LogRecord], committed: int | None) -> int:
         """Rebuild a partition's story; reading starts at the oldest round opened and not sealed."""
-        self._stories[partition], start = resume(_echoes(past), committed)
+        events = [decode(record.value) for record in past]
+        echoes = [event for event in events if isinstance(event, Echo)]
+        self._stories[partition], start = resume(echoes, committed, unsigned_offsets(events))
         return self._begin(partition, start)
 
     def release(self, partition: int) -> None:
@@ -167,7 +172,7 @@ class Anonymiser(Runner):
 class Analyst(Runner):
     """Folds the cohorts topic into rolling indicators; its past is that topic itself."""
 
-    past = Topic.COHORTS
+    past = (Topic.COHORTS,)
 
     def __init__(self, catalogue: Catalogue, write: Write) -> None:
         super().__init__(write)
@@ -223,12 +228,6 @@ def check_start(topic: str, partition: int, needed: int, start: int, end: int) -
             f"{topic} [{partition}] holds offsets {start} to {end}, but {needed} is needed; "
             "restore the log, or start a new cluster and group"
         )
-
-
-def _echoes(records: Iterable[LogRecord]) -> list[Echo]:
-    """The echoes of a partition. DataError stops the worker: nobody else may write the rounds topic."""
-    events = [decode(record.value) for record in records]
-    return [event for event in events if isinstance(event, Echo)]
 
 
 def unreadable(topic: str, partition: int, offset: int, error: DataError) -> DeadLetter:

@@ -16,12 +16,11 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import FaustError
-from faust.sensors import Monitor
 from faust.types import TP
 
 from deploy.settings import Settings
 from schemas.codec import MAX_BYTES, encode
-from schemas.errors import BrokerUnavailable
+from schemas.errors import BrokerUnavailable, Reason
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
 from stream_processors.delivery import Transport
 from stream_processors.exits import stop, stop_process
@@ -143,9 +142,18 @@ async def _take_over(app: faust.App, tp: TP, runner: Runner, log: KafkaLog, pref
         await app.consumer._commit_offsets({tp: needed})
 
 
-def _read_past(log: KafkaLog, tp: TP, past: Topic, prefix: str) -> tuple[list[LogRecord], int | None, Bounds]:
+def _read_past(log: KafkaLog, tp: TP, past: Iterable[Topic], prefix: str) -> tuple[list[LogRecord], int | None, Bounds]:
     committed = log.committed(prefix + WORKER_GROUP, tp.topic, tp.partition)
-    return list(log.read(prefix + past, tp.partition)), committed, log.bounds(tp.topic, tp.partition)
+    records = [record for topic in past for record in _read_topic(log, topic, prefix, tp.partition)]
+    return records, committed, log.bounds(tp.topic, tp.partition)
+
+
+def _read_topic(log: KafkaLog, topic: Topic, prefix: str, partition: int) -> Iterator[LogRecord]:
+    if topic is not Topic.DEADLETTERS:
+        return log.read(prefix + topic, partition)
+    # old ones are gone in time, and there may be very many: only refused signatures decide anything
+    letters = log.read(prefix + topic, partition, log.bounds(prefix + topic, partition).start)
+    return (record for record in letters if Reason.BAD_SIGNATURE.encode() in (record.value or b""))
 
 
 @contextmanager
@@ -161,16 +169,6 @@ def _key(output: Output) -> bytes | None:
     return facility.encode() if facility is not None else None
 
 
-class _Monitor(Monitor):
-    """Faust's statistics without those of each event: nobody reads them, and the time of an answer is not ours to keep."""
-
-    def on_stream_event_in(self, *_: Any) -> None:
-        """Note nothing."""
-
-    def on_stream_event_out(self, *_: Any) -> None:
-        """Note nothing."""
-
-
 def _app(settings: Settings) -> faust.App:
     app = faust.App(
         settings.topic_prefix + WORKER_GROUP,
@@ -180,7 +178,6 @@ def _app(settings: Settings) -> faust.App:
         topic_partitions=PARTITIONS,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        Monitor=_Monitor,
         web_enabled=False,  # Faust would serve tables and statistics to whoever asks
         worker_redirect_stdouts=False,
         # without a committed offset Faust may start anywhere: the runner drops what it had and reads what is missing

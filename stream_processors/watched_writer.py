@@ -12,7 +12,7 @@ from schemas.topics import Topic
 from stream_processors.database import Database
 from stream_processors.logs import say
 from stream_processors.metrics import WriterMetrics
-from stream_processors.writer import Writer
+from stream_processors.writer import MayStore, Writer
 
 
 class WriterWatch:
@@ -54,13 +54,13 @@ class WatchedDatabase(Database):
         self.watch.inserted(table.name, len(rows), time.monotonic() - began)
 
 
-def run(settings: Settings, metrics: WriterMetrics, stopping: Callable[[], bool]) -> None:
+def run(settings: Settings, metrics: WriterMetrics, stopping: Callable[[], bool], may_store: MayStore) -> None:
     """Write until told to stop."""
     watch = WriterWatch(metrics)
     with WatchedDatabase.connect(settings.clickhouse) as database:
         database.watch = watch
         database.migrate(migrations())
-        writer = Writer(settings, database, metrics.batch, watch.refused)
+        writer = Writer(settings, database, metrics.batch, watch.refused, may_store)
 
         def looked_at() -> bool:
             watch.tick(writer.lag())

@@ -5,6 +5,7 @@ rejoin after a crash.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -27,6 +28,10 @@ from stream_processors.runner import check_start, unreadable
 POLL_MILLISECONDS: Final = 500
 POLL_RECORDS: Final = 10_000
 CHECK_EVERY_POLLS: Final = 60
+WAIT_SECONDS: Final = 0.05
+
+MayStore = Callable[[Mapping[tuple[str, int], int]], bool]
+"""Whether records of (topic, partition) before an offset may be stored yet."""
 
 
 class Consumed(Protocol):
@@ -61,8 +66,9 @@ class Writer:
         database: Database,
         inserted: Callable[[], None] = lambda: None,
         refused: Callable[[Topic, DeadLetter], None] = lambda *_: None,
+        may_store: MayStore = lambda _: True,
     ) -> None:
-        self._database, self._inserted, self._refused = database, inserted, refused
+        self._database, self._inserted, self._refused, self._may_store = database, inserted, refused, may_store
         self._prefix = settings.topic_prefix
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
@@ -111,10 +117,19 @@ class Writer:
                     # a consumer without a broker polls nothing for ever; asking for offsets tells
                     self._consumer.end_offsets(self._consumer.assignment())
                     quiet = 0
-            if polled:
+            if polled and self._wait(polled, stopping):
                 self._write(polled)
             elif quiet == 1:
                 self._database.release()  # so that others can read what was written
+
+    def _wait(self, polled: Mapping[TopicPartition, Sequence[Consumed]], stopping: Callable[[], bool]) -> bool:
+        """Wait until the records may be stored; False if told to stop meanwhile."""
+        ends = {(at.topic, at.partition): records[-1].offset + 1 for at, records in polled.items()}
+        while not self._may_store(ends):
+            if stopping():
+                return False
+            time.sleep(WAIT_SECONDS)
+        return True
 
     def lag(self) -> dict[Topic, int]:
         """Records of each topic not yet polled, as far as the broker has told."""

@@ -120,7 +120,8 @@ def refused(candidate: Round, others: list[Round]) -> bool:
         same_day = first <= other.dates[1] and other.dates[0] <= last and not other.cancelled
         same_form = not set(opened["forms"]).isdisjoint(other.opened["forms"])
         new_leaves = set(opened["leaves"]) - leaves_of(other.organisation)
-        same_people = new_leaves or not set(opened["leaves"]).isdisjoint(other.opened["leaves"])
+        gone = set(other.opened["leaves"]) - leaves_of(candidate.organisation)
+        same_people = new_leaves or gone or not set(opened["leaves"]).isdisjoint(other.opened["leaves"])
         if opened["round"] == other.opened["round"] or (same_day and same_form and same_people):
             return True
     return False

@@ -54,7 +54,8 @@ def split(
     taken, refused = [], []
     for draft in drafts:
         if units is not None and draft.node not in units:
-            hint = f"{draft.node} is not a unit of this round"
+            # not quoted: a cell that looks like an id may be a person's name
+            hint = "not a unit of this round: see wardpulse organisation show"
             refused.append(Refused(draft.line, mapping.columns.unit, str(Reason.UNKNOWN_UNIT), hint))
         elif not first <= draft.submitted_on <= last:
             hint = f"the round takes answers dated {first} to {last}"

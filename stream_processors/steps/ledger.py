@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.events import Echo, RoundOpened
+from schemas.organisation import Organisation
 from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.restart import endings, take_echo
 from stream_processors.steps.rounds import EndedRound, Facility
@@ -12,9 +13,10 @@ from stream_processors.steps.rounds import EndedRound, Facility
 
 @dataclass(frozen=True, slots=True)
 class KnownRound:
-    """A round that was opened, its terms, and how it stands."""
+    """A round that was opened, its terms, the organisation it was opened with, and how it stands."""
 
     terms: RoundOpened
+    organisation: Organisation
     state: Literal["open", "sealed", "cancelled"]
 
 
@@ -54,8 +56,8 @@ def ledger(echoes: Sequence[Echo]) -> Ledger:
 
 def _known(one: OpenRound | EndedRound) -> KnownRound:
     if isinstance(one, OpenRound):
-        return KnownRound(one.terms, "open")
-    return KnownRound(one.terms, "cancelled" if one.ending.cancelled else "sealed")
+        return KnownRound(one.terms, one.organisation, "open")
+    return KnownRound(one.terms, one.organisation, "cancelled" if one.ending.cancelled else "sealed")
 
 
 def _order(one: KnownRound) -> tuple[str, str, str]:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.events import Echo
+from schemas.events import DeadLetter, Echo
 from schemas.organisation import Organisation
 from schemas.policy import Policy
 from stream_processors.steps.admit import OpenRound, resolve
 from stream_processors.steps.closing import sealing_of
-from stream_processors.steps.restart import resume
+from stream_processors.steps.restart import resume, unsigned_offsets
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.seal import partition
 from stream_processors.steps.story import Record, advance
@@ -32,13 +32,15 @@ class Outlook:
 
 
 def open_round_of(
-    echoes: Sequence[Echo], records: Iterable[Record], facility: str, round: str, rules: Rules
+    past: Sequence[Echo | DeadLetter], records: Iterable[Record], facility: str, round: str, rules: Rules
 ) -> OpenRound | None:
     """A round as the worker holds it at the end of these records; None if it is not open there.
 
-    `echoes` and `records` are those of the facility's partition, `records` from the opening of its oldest open round.
+    `past` and `records` are of the facility's partition: the echoes, what was refused for its signature, and the
+    records from the opening of the oldest open round.
     """
-    story, start = resume(echoes, committed=None)
+    echoes = [event for event in past if isinstance(event, Echo)]
+    story, start = resume(echoes, committed=None, unsigned=unsigned_offsets(past))
     for record in records:
         if record.offset >= start:
             advance(story, record, rules)

@@ -14,7 +14,7 @@ from schemas.events import DeadLetter, FormManifest
 from stream_processors.steps.conservation import tally
 
 SMALLEST: Final = 11
-"""Fewest deliveries of people, neither late nor invalid, whose outcomes are shown at once."""
+"""Fewest people whose outcomes are shown at once: those admitted to one form, who are distinct persons."""
 
 _AFTER_THE_END: Final = frozenset({Reason.AFTER_CLOSE, Reason.ROUND_CLOSED_TWICE})
 
@@ -24,20 +24,20 @@ Round = tuple[str, str]
 
 @dataclass(slots=True)
 class Counts:
-    """Deliveries by outcome, the name `received` being all of them, and refused records by reason."""
+    """Deliveries by outcome, the name `received` being all of them, and refused records by reason.
+
+    `people` are the most who were admitted to any one form: deliveries may be one person's, on several forms or again.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    people: int = 0
 
     def add(self, other: "Counts") -> None:
         """Add other counts to these."""
         self.outcomes.update(other.outcomes)
         self.reasons.update(other.reasons)
-
-    @property
-    def people(self) -> int:
-        """Deliveries that are some person's answers in a round."""
-        return self.outcomes["received"] - self.outcomes["late"] - self.outcomes["invalid"]
+        self.people = max(self.people, other.people)
 
 
 class Waiting:
@@ -85,7 +85,9 @@ class Waiting:
     def _take(self, name: Round) -> Counts:
         self._ended.add(name)
         counts = self._letters.pop(name, Counts())
-        counts.add(Counts(_sum(self._manifests.pop(name, {}).values())))
+        manifests = self._manifests.pop(name, {}).values()
+        people = max((manifest.outcomes.admitted for manifest in manifests), default=0)
+        counts.add(Counts(_sum(manifests), people=people))
         return counts
 
 

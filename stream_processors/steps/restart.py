@@ -1,29 +1,43 @@
 """After an assignment: what the echoes say of a partition, and from where its log must be read again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.events import Echo, OrganisationUpdated, RoundCancelled, RoundClosed, RoundOpened
+from schemas.errors import Reason
+from schemas.events import AnyEvent, DeadLetter, Echo, OrganisationUpdated, RoundCancelled, RoundClosed, RoundOpened
 from schemas.organisation import organisation
+from schemas.topics import Topic
 from stream_processors.steps.rounds import EndedRound, Ending, Facility
 from stream_processors.steps.story import Story
 
 
-def resume(echoes: Sequence[Echo], committed: int | None) -> tuple[Story, int]:
+def resume(echoes: Sequence[Echo], committed: int | None, unsigned: frozenset[int] = frozenset()) -> tuple[Story, int]:
     """The partition's story up to an offset, and that offset: the oldest round opened and not ended.
 
     With no round open it is the end of what is known to be handled: the committed offset, or the last echo's.
+    `unsigned` are the offsets refused for their signature: whatever keys are known by now, they stay refused.
     """
     ended = endings(echoes)
     last = max((echo.offset for echo in echoes), default=-1)
     waiting = [echo.offset for echo in echoes if isinstance(echo.event, RoundOpened) and _name(echo) not in ended]
     start = min(waiting, default=max(committed or 0, last + 1))
-    story = Story(accepted=frozenset(echo.offset for echo in echoes if echo.offset >= start))
+    accepted = frozenset(echo.offset for echo in echoes if echo.offset >= start)
+    story = Story(accepted=accepted, unsigned=frozenset(offset for offset in unsigned if offset >= start))
     for echo in sorted(echoes, key=lambda found: found.offset):
         if echo.offset < start:
             take_echo(story.facilities, echo, ended)
         elif isinstance(echo.event, RoundOpened) and _name(echo) in ended:
             story.ended_ahead[echo.offset] = ended[_name(echo)]
     return story, start
+
+
+def unsigned_offsets(events: Iterable[AnyEvent]) -> frozenset[int]:
+    """The offsets of submissions that dead letters say were refused for their signature."""
+    letters = (event for event in events if isinstance(event, DeadLetter))
+    return frozenset(
+        letter.offset
+        for letter in letters
+        if letter.topic == Topic.SUBMISSIONS and letter.reason == Reason.BAD_SIGNATURE
+    )
 
 
 def endings(echoes: Sequence[Echo]) -> Mapping[tuple[str, str], Ending]:

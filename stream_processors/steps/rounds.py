@@ -66,7 +66,7 @@ def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules
     forms = _forms(event, rules.catalogue)
     _check_leaves(event, facility.organisation)
     for other in _fielded(facility, offset):
-        _check_overlap(event, other)
+        _check_overlap(event, other, facility.organisation)
     held = {form.id: HeldForm(form) for form in forms}
     return OpenRound(event, facility.organisation, offset, {leaf: leaf for leaf in event.leaves}, held)
 
@@ -99,13 +99,15 @@ def _fielded(facility: Facility, offset: int) -> Iterator[OpenRound | EndedRound
             yield known
 
 
-def _check_overlap(event: RoundOpened, known: OpenRound | EndedRound) -> None:
+def _check_overlap(event: RoundOpened, known: OpenRound | EndedRound, now: Organisation) -> None:
     """The same answers sealed twice, n and n + 1, would give the last one away."""
     other = known.terms
     apart = event.last_answer_date < other.first_answer_date or other.last_answer_date < event.first_answer_date
     if apart or not set(event.forms) & set(other.forms):
         return
-    # people of a unit that is new since then may have answered there under its former id
+    # people of a unit that is new since then may have answered under its former id; those of one that is gone may
+    # answer now in any other
     strangers = set(event.leaves) - set(known.organisation.leaves())
-    if strangers or set(event.leaves) & set(other.leaves):
+    gone = set(other.leaves) - set(now.leaves())
+    if strangers or gone or set(event.leaves) & set(other.leaves):
         raise DataError(Reason.ROUND_OVERLAPS)

@@ -61,12 +61,13 @@ Marker = RoundOpened | End
 class Story:
     """State of one partition: rebuilt from the log, never stored anywhere else.
 
-    `accepted` (offsets of control events) and `ended_ahead` (offset of a round's opening to how it ended) are what a
-    restart knows of the part of the log it reads again.
+    `accepted` (offsets of control events), `unsigned` (offsets refused for their signature) and `ended_ahead` (offset
+    of a round's opening to how it ended) are what a restart knows of the part of the log it reads again.
     """
 
     facilities: dict[str, Facility] = field(default_factory=dict)
     accepted: frozenset[int] = frozenset()
+    unsigned: frozenset[int] = frozenset()
     ended_ahead: dict[int, Ending] = field(default_factory=dict)
 
     def low_water(self, following: int) -> int:
@@ -125,8 +126,8 @@ def _genuine(story: Story, record: Record, rules: Rules) -> AnyEvent:
 
 
 def _is_signed(story: Story, record: Record, rules: Rules) -> bool:
-    if record.offset in story.accepted:
-        return True
+    if record.offset in story.accepted or record.offset in story.unsigned:
+        return record.offset in story.accepted
     facility = (record.key or b"").decode("ascii", "replace")
     return rules.verify(facility, record.value or b"", record.signature)
 

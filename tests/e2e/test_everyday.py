@@ -1,4 +1,4 @@
-"""A hospital's days by hand: started, stopped and started again; a round opened, answered, closed and read."""
+"""A hospital's days by hand: started, killed and started again; a round opened, answered, closed and read."""
 
 import base64
 import json
@@ -41,8 +41,8 @@ class Hospital:
         return done.stdout + done.stderr
 
     @contextmanager
-    def up(self) -> Iterator[None]:
-        """The deployment for as long as the context lasts; it must end in peace."""
+    def up(self, killed: bool = False) -> Iterator[None]:
+        """The deployment for as long as the context lasts; it ends in peace, or is killed when all is kept."""
         command = [sys.executable, "-m", "wardpulse", "up", "--data", str(self.folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
@@ -50,9 +50,10 @@ class Hospital:
                 assert any("WARDPULSE_SETTINGS" in line for line in said)
                 yield
             finally:
-                process.send_signal(signal.SIGTERM)
+                time.sleep(3 if killed else 0)
+                process.send_signal(signal.SIGKILL if killed else signal.SIGTERM)
                 rest = process.communicate(timeout=60)[0]
-        assert process.returncode == 0, rest
+        assert process.returncode == (-signal.SIGKILL if killed else 0), rest
 
     def replayed(self) -> Replay:
         """The log that was kept, through the pure steps."""
@@ -71,7 +72,7 @@ def test_a_round_is_driven_by_hand_over_two_days(tmp_path: Path) -> None:
     first.write_bytes(b"".join(lines[:500]))
     whole.write_bytes(b"".join(lines))
     hospital = Hospital(tmp_path / "trial")
-    with hospital.up():
+    with hospital.up(killed=True):
         _monday(hospital, first)
     with hospital.up():
         _tuesday(hospital, whole)

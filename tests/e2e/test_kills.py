@@ -26,11 +26,14 @@ WORKER_KILLS = (
     ("cohort.sealed", 5),
     ("round.sealed", 1),
     ("indicator", 4),
+    # in the middle of dead letters that were written together
+    ("deadletter", 2),
 )
 WRITER_KILLS = 3
+EMITTED = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS, Topic.DEADLETTERS)
 
 
-def test_ten_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tmp_path: Path) -> None:
+def test_eleven_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tmp_path: Path) -> None:
     simulation = Simulation(facilities=2, staff=600, rounds=4, seed=5)
     log = list(lines(simulation))
     expected = replayed(log)
@@ -43,11 +46,12 @@ def test_ten_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tmp_p
             _run_until_killed(local, "writer", "inserted", count)
         local.start("writer", "-m", "wardpulse", "writer")
         local.wait_until_drained(DRAIN_SECONDS)
-        emitted = {topic: events(local, topic) for topic in (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS)}
+        emitted = {topic: events(local, topic) for topic in EMITTED}
         local.stop()
         stored = stored_tables(local.settings.clickhouse)
     for topic, found in emitted.items():
         assert all(len(forms) == 1 for forms in versions(found).values()), topic
+    assert len(versions(emitted[Topic.DEADLETTERS])) == len(expected.dead_letters) > 2
     repeated = len(emitted[Topic.COHORTS]) - len(versions(emitted[Topic.COHORTS]))
     assert repeated > 0, "no kill fell between a cohort and the end of its round"
     assert stored == expected_tables(expected)

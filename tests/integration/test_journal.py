@@ -1,5 +1,6 @@
 """The embedded broker's log survives a restart: same records, same offsets, and never a seal without its answers."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,13 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.embedded import embedded_broker
-from deploy.journal import Journal, read
+from deploy.journal import KEPT, Journal, is_kept, read
 from schemas.errors import FatalError
 from schemas.topics import TOPICS, WORKER_GROUP, Topic
 from stream_processors.kafka_log import KafkaLog
 
 PREFIX = "trial-"
-SUBMISSIONS, COHORTS = PREFIX + Topic.SUBMISSIONS, PREFIX + Topic.COHORTS
+SUBMISSIONS, COHORTS, ROUNDS = (PREFIX + topic for topic in (Topic.SUBMISSIONS, Topic.COHORTS, Topic.ROUNDS))
 DAY = 1_760_000_000_000
 HEADERS = [("ce_type", b"round.closed"), ("signature", bytes(range(64)))]
 
@@ -97,22 +98,52 @@ def test_a_journal_with_a_hole_is_refused(tmp_path: Path) -> None:
         raise AssertionError("it must not start")
 
 
-def test_what_was_sealed_is_never_kept_without_the_answers_it_came_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("killed_at", "echoes"), [(COHORTS, False), (ROUNDS, False)])
+def test_no_consequence_is_kept_without_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str, echoes: bool
 ) -> None:
     with journal(tmp_path) as (kept, bootstrap):
         produce(bootstrap, SUBMISSIONS, *[b"answer"] * 5000)
         produce(bootstrap, COHORTS, b"sealed")
-        write, written = kept._write, list[str]()
+        produce(bootstrap, ROUNDS, b"echo")
+        write = kept._write
 
-        def killed_at_the_seal(messages: list[Any]) -> int:
-            written.extend(message.topic() for message in messages)
-            if COHORTS in written:
+        def killed(messages: list[Any]) -> int:
+            if killed_at in {message.topic() for message in messages}:
                 raise KeyboardInterrupt
             return write(messages)
 
-        monkeypatch.setattr(kept, "_write", killed_at_the_seal)
+        monkeypatch.setattr(kept, "_write", killed)
         with pytest.raises(KeyboardInterrupt):
             kept.finish()
+        assert not is_kept(tmp_path / KEPT, {(COHORTS, 1): 1})
     assert len(list(read(tmp_path / f"{SUBMISSIONS}-1.jsonl"))) == 5000
-    assert not list(read(tmp_path / f"{COHORTS}-1.jsonl"))
+    assert len(list(read(tmp_path / f"{COHORTS}-1.jsonl"))) == (killed_at == ROUNDS)
+    assert bool(list(read(tmp_path / f"{ROUNDS}-1.jsonl"))) is echoes
+
+
+def test_an_offset_is_kept_only_with_everything_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with journal(tmp_path) as (kept, bootstrap):
+        produce(bootstrap, SUBMISSIONS, b"answer")
+        later = kept._up_to_now
+
+        def while_the_worker_goes_on(reader: Any, topics: Any) -> Any:
+            commit(bootstrap, SUBMISSIONS, 1)
+            return later(reader, topics)
+
+        monkeypatch.setattr(kept, "_up_to_now", while_the_worker_goes_on)
+        kept.keep(wait=0.2)
+        assert json.loads((tmp_path / "committed.json").read_bytes() or b"{}").get(PREFIX + WORKER_GROUP, []) == []
+        kept.keep(wait=0.2)
+    assert json.loads((tmp_path / "committed.json").read_bytes())[PREFIX + WORKER_GROUP] == [[SUBMISSIONS, 1, 1]]
+
+
+def test_the_writer_is_told_how_far_the_journal_is(tmp_path: Path) -> None:
+    with journal(tmp_path) as (kept, bootstrap):
+        assert is_kept(tmp_path / KEPT, {(COHORTS, 1): 0})
+        produce(bootstrap, COHORTS, b"a", b"b")
+        assert not is_kept(tmp_path / KEPT, {(COHORTS, 1): 1})
+        kept.finish()
+        assert is_kept(tmp_path / KEPT, {(COHORTS, 1): 2, (COHORTS, 0): 0})
+        assert not is_kept(tmp_path / KEPT, {(COHORTS, 1): 3})
+    assert not is_kept(tmp_path / "missing.json", {(COHORTS, 1): 1})

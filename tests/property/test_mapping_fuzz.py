@@ -210,6 +210,7 @@ PIECES = [
         b"&a",
         b"*a",
         b"<<: *a",
+        b"!!merge <<: *a",
         b"!!binary x",
         b"? [a]",
         b"---\n",

@@ -28,6 +28,8 @@ addresses = st.sampled_from(
         f"https://writer:{CANARY}@[db/wellbeing",
         f"http://{CANARY}@db?password={CANARY}",
         f"writer:{CANARY}@db",
+        f"chdb:https://writer:{CANARY}@db",
+        f"chdb:writer:{CANARY}@db",
         f"chdb:/var/lib/{CANARY[:0]}tables",
     ]
 )
@@ -64,6 +66,7 @@ def read(mapping: Mapping[str, str]) -> Settings | None:
         _check_refusal(error)
         return None
     assert settings.minimum_k >= FLOORS["k"][0]
+    assert not settings.clickhouse.startswith("chdb:") or f":{CANARY}@" not in settings.clickhouse
     if "://" in settings.clickhouse:
         assert CANARY not in str(settings)
         assert f":{CANARY}@" not in shown

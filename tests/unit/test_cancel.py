@@ -1,15 +1,18 @@
 """A cancelled round: nothing is published, everything is counted, and its dates are free again from then on."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from schemas.canonical import derived_id
 from schemas.errors import Reason
-from schemas.events import Echo, FormManifest, RoundCancelled, RoundSealed
+from schemas.events import CohortSealed, Echo, FormManifest, RoundCancelled, RoundSealed
 from stream_processors.steps.conservation import violations
 from stream_processors.steps.replay import Replay, replay
-from stream_processors.steps.restart import resume
-from stream_processors.steps.story import advance
+from stream_processors.steps.restart import resume, unsigned_offsets
+from stream_processors.steps.story import Output, Story, advance
 from tests.records import RULES, records, replayed
 from tests.unit.test_rounds import CLOSING, ORGANISATION, opening
 
@@ -91,3 +94,23 @@ def test_a_log_read_again_refuses_what_overlapped_before_the_cancelling() -> Non
     assert [output.event for output in outputs] == [*first.dead_letters]
     assert set(story.facilities["general"].rounds) == {"r0", "r1", "r3"}
     assert not any(isinstance(event, Echo | RoundSealed) for _, event in outputs)
+
+
+@pytest.mark.parametrize("marker", [CANCELLING, CLOSING])
+def test_a_marker_refused_for_its_signature_stays_refused_whatever_keys_a_restart_knows(marker: dict[str, Any]) -> None:
+    log = records([ORGANISATION, opening(), *answers("r1", 12), marker, *answers("r1", 15)[12:], CLOSING])
+    unsigned = 2 + 12
+    untrusting = replace(RULES, verify=lambda _, value, __: b"round.c" not in value)
+    story, first = Story(), list[Output]()
+    for record in log:
+        rules = untrusting if record.offset == unsigned else RULES
+        first += [output for stage in advance(story, record, rules) for output in stage]
+    # killed between the rows of the close and its echo
+    events = [output.event for output in first][:-1]
+    echoes = [event for event in events if isinstance(event, Echo)]
+    again, start = resume(echoes, None, unsigned_offsets(events))
+    second = [output for record in log[start:] for stage in advance(again, record, RULES) for output in stage]
+    assert {event.n for event in events if isinstance(event, CohortSealed)} == {15}
+    assert [output for output in first if output.event.type != "echo"] == [
+        output for output in second if output.event.type != "echo"
+    ]

@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import deploy.edge_commands
 import deploy.examine
+import deploy.figures
 from deploy.doctor import Finding
 from deploy.examine import examine
+from deploy.output import print_rows, printable
 from producers.keystore import Keystore
+from producers.sources.organisation_file import load_organisation
 from schemas.errors import BrokerUnavailable, SinkUnavailable
+from schemas.organisation import organisation
+from schemas.organisation_changes import changes
 from stream_processors.database import Database
 from stream_processors.kafka_log import KafkaLog
-from wardpulse import application
+from tests.limesurvey import LIMESURVEY_FILE
+from wardpulse import application, main
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -199,3 +206,42 @@ def test_the_clock_is_compared_with_the_servers(monkeypatch: pytest.MonkeyPatch,
     assert found["clock"].state == state
     if state == "warning":
         assert ("behind" if ahead > 0 else "ahead of") in found["clock"].found
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\r\N{RIGHT-TO-LEFT OVERRIDE}ICU"
+
+
+def test_what_a_terminal_would_obey_is_replaced() -> None:
+    assert printable("Sta. Ana \N{LATIN SMALL LETTER E WITH ACUTE}") == "Sta. Ana \N{LATIN SMALL LETTER E WITH ACUTE}"
+    assert printable("a\nb\x1bc") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+    assert printable("a\nb\rc", keep_newlines=True) == "a\nb\N{REPLACEMENT CHARACTER}c"
+    assert printable(HOSTILE).isprintable()
+
+
+def test_a_listing_and_an_error_steer_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_rows([{"name": HOSTILE, "names": [HOSTILE]}], False, ("name", "names"), "")
+    export, mapping = tmp_path / "export.csv", tmp_path / "mapping.yaml"
+    export.write_text("a\n1\n", "utf-8")
+    mapping.write_text('"\\e[2J\\u202ex": 1\n', "utf-8")
+    arguments = ["wardpulse", "submit", str(export), "--mapping", str(mapping), "--dry-run"]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr()
+    assert "has no setting" in said.err
+    assert "ICU" in said.out
+    assert all(line.isprintable() for line in (said.out + said.err).splitlines())
+
+
+def test_changes_and_figures_steer_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    place = load_organisation(LIMESURVEY_FILE.with_name("organisation.yaml"))
+    renamed = tuple(node.model_copy(update={"name": HOSTILE}) for node in place.nodes)
+    before, after = organisation(place), organisation(place.model_copy(update={"nodes": renamed}))
+    deploy.edge_commands._show_changes(before, after, changes(before, after))
+    said = capsys.readouterr().out
+    assert "is renamed from" in said
+    assert all(line.isprintable() for line in said.splitlines())
+    row = {"depth": 2, "name": HOSTILE, "state": "withheld"}
+    assert all(cell.isprintable() for cell in deploy.figures._cells(row))

@@ -128,6 +128,7 @@ def test_the_worker_must_know_every_public_key_here() -> None:
     found = check_trusted({"north": ["north-key"], "south": ["north-key"]}, rows)
     assert (found.state, found.found) == ("problem", "not the public key of south")
     assert "wardpulse keystore trust south" in found.do
+    assert "a running worker reads it by itself" in found.do
 
 
 def test_topics_are_there_and_split_alike() -> None:

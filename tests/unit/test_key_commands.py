@@ -98,6 +98,22 @@ def test_trust_keeps_other_facilities_other_keys_and_who_may_read(edge: Edge) ->
     assert edge.known()["east"] == ["ef" * 32]
 
 
+def test_a_key_that_anybody_can_sign_for_or_that_is_none_is_not_trusted(edge: Edge) -> None:
+    p, sign = 2**255 - 19, 2**255
+    eighth = int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little")
+    small = (0, 1, p - 1, p, p + 1, eighth, p - eighth)
+    no_point = 2
+    for y in (*small, *(value + sign for value in small), no_point):
+        assert "cannot be trusted" in edge.refused("trust", "north", "--key", y.to_bytes(32, "little").hex())
+    assert not edge.trusted.exists()
+
+
+def test_trust_says_that_a_running_worker_reads_the_file(edge: Edge) -> None:
+    edge.said("init", "north")
+    assert "is now in" in edge.said("trust", "north")
+    assert "a running worker reads it by itself" in edge.said("trust", "north")
+
+
 def test_a_new_file_of_public_keys_can_be_read_by_the_worker(edge: Edge) -> None:
     edge.said("init", "north", "--trust")
     assert stat.S_IMODE(edge.trusted.stat().st_mode) == 0o644

@@ -146,6 +146,7 @@ UNREADABLE = [
     _header(cipher="none"),
     _header(n=2**10),
     _header(n=2**40),
+    _header(n=2**19),
     _header(n=CHEAP + 1),
     _header(r=1),
     _header(p=4),
@@ -289,3 +290,17 @@ def test_a_passphrase_file_holds_one_line(tmp_path: Path) -> None:
             read_passphrase(file)
     with pytest.raises(InputRefused, match="cannot read"):
         read_passphrase(tmp_path / "none")
+
+
+def test_memory_that_is_not_there_is_one_sentence(
+    store: Keystore, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("producers.keystore_backup.Scrypt", none_left)
+    with pytest.raises(InputRefused, match="needs 16 MiB of memory"):
+        open_backup(file, PASSPHRASE)
+    with pytest.raises(InputRefused, match="needs 128 MiB of memory"):
+        back_up(store, tmp_path / "new", PASSPHRASE, secrets.token_bytes)
+    assert not (tmp_path / "new").exists()

@@ -123,3 +123,12 @@ def test_blocks_that_hold_themselves_and_letters_that_are_none_are_refused(tmp_p
     with pytest.raises(InputRefused) as refusal:
         load_mapping(path)
     assert str(refusal.value).encode()
+
+
+@pytest.mark.parametrize("merge", ["!!merge <<", "<<", '!!merge "x"'])
+def test_nothing_is_merged_so_that_no_merge_of_merges_grows(tmp_path: Path, merge: str) -> None:
+    path = tmp_path / "mapping.yaml"
+    levels = [f"a{i}: &a{i} {{{merge}: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12)]
+    path.write_text("a0: &a0 {x: 1, y: 2}\n" + "".join(levels), "utf-8")
+    with pytest.raises(InputRefused, match=r"mapping\.yaml"):
+        load_mapping(path)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.control import ADVICE, refusal
-from deploy.rounds import cancelling, closing, opening, policy, rounds_rows, still_open, today
+from deploy.rounds import cancelling, closing, is_over, opening, policy, rounds_rows, still_open, today
 from deploy.settings import Settings
 from schemas.errors import InputRefused, Reason
 from schemas.policy import Policy
@@ -114,6 +114,12 @@ def test_the_day_is_that_of_the_settings_calendar() -> None:
     night = datetime(2026, 1, 18, 23, 30, tzinfo=UTC)
     assert today(Settings(), lambda: night) == date(2026, 1, 18)
     assert today(Settings(timezone="Europe/Berlin"), lambda: night) == date(2026, 1, 19)
+
+
+def test_a_day_is_over_when_it_is_over_everywhere() -> None:
+    last = date(2026, 1, 18)
+    assert not is_over(last, lambda: datetime(2026, 1, 19, 11, 59, tzinfo=UTC))
+    assert is_over(last, lambda: datetime(2026, 1, 19, 12, 0, tzinfo=UTC))
 
 
 def test_every_reason_for_which_a_marker_can_be_refused_has_advice() -> None:

@@ -80,6 +80,54 @@ def test_records_delivered_twice_or_left_out_make_no_difference() -> None:
     assert deliver([LOG[-1]]) == expected
 
 
+def test_it_makes_no_difference_how_many_records_are_taken_before_what_they_led_to_is_written() -> None:
+    expected = deliver(LOG)
+    assert deliver(LOG, settling=0.0) == expected
+    assert deliver([*LOG[:30], *LOG[10:50], *LOG[80:]], settling=0.1) == expected
+
+
+def test_dead_letters_on_end_are_one_stage_and_come_before_what_follows_them() -> None:
+    stages: list[list[str]] = []
+
+    class Staged(Written):
+        async def __call__(self, partition: int, stage: Stage) -> None:
+            assert runner.low_waters() == {}
+            stages.append([output.event.type for output in stage])
+
+    async def run() -> None:
+        for record in log:
+            assert runner.take(record)
+        assert runner.low_waters() == {}
+        await runner.settle()
+
+    broken = [LOG[0]._replace(value=b"{") for _ in range(3)]
+    log = [record._replace(offset=offset) for offset, record in enumerate([*broken, LOG[0], *broken])]
+    runner = anonymiser(Staged())
+    asyncio.run(run())
+    assert stages == [["deadletter"] * 3, ["echo"], ["deadletter"] * 3]
+    assert runner.low_waters() == {0: 7}
+
+
+def test_what_a_lost_partition_led_to_is_not_written_any_more() -> None:
+    class Slow(Written):
+        async def __call__(self, partition: int, stage: Stage) -> None:
+            await super().__call__(partition, stage)
+            runner.release(0)
+            runner.take_over(0, [], None)
+
+    async def run() -> None:
+        runner.take(LOG[0]._replace(value=b"{"))
+        runner.take(LOG[0]._replace(offset=1))
+        await runner.settle()
+        assert runner.following(0) == 0
+        assert runner.low_waters() == {0: 0}
+
+    written = Slow()
+    runner = anonymiser(written)
+    asyncio.run(run())
+    assert [event.type for event in written.events] == ["deadletter"]
+
+
 def test_a_partition_that_is_not_ours_is_left_alone() -> None:
     written = Written()
     asyncio.run(handle(Anonymiser(RULES, written), LOG[0]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.settings import PREFIX, Settings
+from deploy.settings import PREFIX, Settings, without_password
 from schemas.errors import SettingsError
 from schemas.policy import FLOORS
 
@@ -98,3 +98,16 @@ def test_settings_are_frozen() -> None:
     settings: Any = Settings()
     with pytest.raises(FrozenInstanceError):
         settings.minimum_k = 1
+
+
+@pytest.mark.parametrize("slip", ["https://u:S3cret@h", "u:S3cret@h:8443", "//S3cret@h", "/u:S3cret@h", "S3cret@h"])
+def test_an_address_after_chdb_is_refused_and_never_shown(slip: str) -> None:
+    with pytest.raises(SettingsError, match="not one within the other") as refused:
+        Settings.read({"WARDPULSE_CLICKHOUSE": f"chdb:{slip}"})
+    assert "S3cret" not in str(refused.value)
+    assert without_password(f"chdb:{slip}") == "***"
+
+
+@pytest.mark.parametrize("folder", ["tables", "C:/tables", "/home/ana@hospital.example/tables"])
+def test_a_folder_after_chdb_is_read(folder: str) -> None:
+    assert Settings.read({"WARDPULSE_CLICKHOUSE": f"chdb:{folder}"}).clickhouse == f"chdb:{folder}"

@@ -110,8 +110,28 @@ def test_what_the_round_would_refuse_is_refused_with_line_and_column(reading: Re
     assert {(row.reason, row.column) for row in added} == {("outside_dates", "submitdate")}
     units = fitted(reading, terms(leaves=("icu-1", "icu-2")))
     assert {draft.node for draft in units.drafts} == {"icu-1", "icu-2"}
-    assert {row.column for row in units.refused if "not a unit of this round" in row.hint} == {"Q0"}
+    hinted = [row for row in units.refused if "not a unit of this round" in row.hint]
+    assert {(row.column, row.hint) for row in hinted} == {
+        ("Q0", "not a unit of this round: see wardpulse organisation show")
+    }
     assert len(units.drafts) + len(units.refused) == 1000
+
+
+def test_a_unit_is_shown_only_if_it_is_known_to_be_one(tmp_path: Path) -> None:
+    mapping, export = tmp_path / "mapping.yaml", tmp_path / "export.csv"
+    mapping.write_text(
+        "facility: st-anna\nsource: forms\nsurvey: 1\nround: 2026-W41\nsubmitted_on: 2026-10-06\n"
+        "columns: {response: id, person: who, unit: ward}\nforms: {sib5: {version: 1, items: {1: q}}}\n",
+        "utf-8",
+    )
+    export.write_text("id,who,ward,q\n1,a,icu-1,3\n2,b,mustermann,3\n", "utf-8")
+    found = read_file(export, mapping, None)
+    assert [sheet["unit"] for sheet in found.sheets()] == [None, None]
+    mine = fitted(found, terms(forms=("sib5",)))
+    assert [sheet["unit"] for sheet in mine.sheets()] == ["icu-1"]
+    assert "mustermann" not in str(mine.refusals())
+    mapping.write_text(mapping.read_text("utf-8") + "units: {icu-1: icu-1}\n", "utf-8")
+    assert [sheet["unit"] for sheet in read_file(export, mapping, None).sheets()] == ["icu-1"]
 
 
 def test_a_mapping_that_does_not_fit_the_round_is_refused_as_a_whole(reading: Reading) -> None:

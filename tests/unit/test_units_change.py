@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+import pytest
+
 from schemas.canonical import derived_id, sha256_hex
 from schemas.errors import Reason
 from schemas.events import Indicator, RoundSealed
@@ -378,11 +380,12 @@ def test_a_sealed_round_is_not_touched_by_later_records() -> None:
     assert (sealed.cohorts, sealed.rounds, sealed.indicators) == (later.cohorts, later.rounds, later.indicators)
 
 
-def test_a_unit_under_a_new_id_waits_until_rounds_older_than_it_are_over() -> None:
+@pytest.mark.parametrize(("after", "leaf"), [([line("ward-b1", "medicine")], "ward-b1"), ([], "ward-a")])
+def test_split_or_merged_units_wait_until_rounds_older_than_that_are_over(after: list[Any], leaf: str) -> None:
     log = Log(*TREE)
     log.open("ward-b", days=28)
-    log.organise(*without(WARD_B), line("ward-b1", "medicine"))
-    log.open("ward-b1")
+    log.organise(*without(WARD_B), *after)
+    log.open(leaf)
     assert log.refusals() == [Reason.ROUND_OVERLAPS]
 
 
