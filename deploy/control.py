@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from deploy.journal import is_kept
 from deploy.output import working
 from deploy.settings import Settings
 from producers.client import ControlEvent, Place, WellbeingProducer, partition_of
@@ -19,6 +20,7 @@ from stream_processors.kafka_log import KafkaLog, LogRecord
 from stream_processors.steps.ledger import Ledger, ledger
 
 ANSWER_SECONDS: Final = 120.0
+KEPT_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.3
 
 ADVICE: Final[Mapping[Reason, str]] = {
@@ -119,12 +121,28 @@ class Control:
         while time.monotonic() < until:
             for topic, ends in starts:
                 if self._is_answered(event, place, topic, ends[place.partition]):
+                    self.wait_until_kept()
                     return
             time.sleep(_POLL_SECONDS)
         raise RetryableError(
             f"the {event.type} is in the log, but no worker has answered within {wait:.0f} s: "
             "see that wardpulse worker runs; wardpulse rounds list shows what it has acted on"
         )
+
+    def wait_until_kept(self) -> None:
+        """Return when everything sent so far would survive a restart; RetryableError if that takes too long."""
+        if self.settings.journal is None:
+            return  # a broker of its own keeps what it has confirmed
+        ends = {
+            (self.topic(topic), partition): end
+            for topic in (Topic.SUBMISSIONS, Topic.ROUNDS)
+            for partition, end in self._ends(topic).items()
+        }
+        until = time.monotonic() + KEPT_SECONDS
+        while not is_kept(self.settings.journal, ends):
+            if time.monotonic() > until:
+                raise RetryableError("what was sent is not kept yet: see that wardpulse up runs, and send it again")
+            time.sleep(_POLL_SECONDS)
 
     def _ends(self, topic: Topic) -> dict[int, int]:
         name = self.topic(topic)
@@ -143,7 +161,9 @@ def open_keystore(settings: Settings, facility: str | None) -> Keystore:
     """The keystore of a facility, or of the only one there is; SettingsError says what is missing."""
     folder = settings.keystores
     if folder is None:
-        raise SettingsError("WARDPULSE_KEYSTORES must name the folder of the facilities' keystores")
+        raise SettingsError(
+            "WARDPULSE_KEYSTORES must name the folder of the facilities' keystores: is WARDPULSE_SETTINGS set?"
+        )
     if facility is not None:
         return Keystore.open(folder / f"{facility}.json")
     found = keystore_files(folder)

@@ -104,6 +104,10 @@ def check_round_keys(rows: Sequence[Mapping[str, Any]], known: Ledger) -> Findin
     if differing:
         do = "Use the keystore that the round was opened with on every machine of the facility."
         return Finding(check, "problem", f"other keys than {_names(differing)} was opened with", do)
+    away = [one.terms for one in _open(known)]
+    if away and not usable:
+        do = "If answers are sent from here, restore the backup (wardpulse keystore restore): a new one cannot serve."
+        return Finding(check, "warning", f"there is no usable keystore here, and {_names(away)} is open", do)
     return Finding(check, "ok", f"there for {_names(here)}" if here else "no round is open for a keystore here")
 
 

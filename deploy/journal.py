@@ -185,8 +185,10 @@ class Journal:
                     consumer.commit(offsets=known, asynchronous=False)
 
 
-def is_kept(file: Path, ends: Mapping[tuple[str, int], int]) -> bool:
-    """Whether the journal says that it holds these partitions up to these offsets."""
+def is_kept(file: Path | None, ends: Mapping[tuple[str, int], int]) -> bool:
+    """Whether a journal says that it holds these partitions up to these offsets; without one there is none to ask."""
+    if file is None:
+        return True
     try:
         kept = json.loads(file.read_bytes())
     except FileNotFoundError:

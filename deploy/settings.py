@@ -160,6 +160,13 @@ class Settings:
     )
     minimum_k: int = _setting(5, _minimum_k, "Rounds with a smaller k are refused.", "worker, edge")
     timezone: str = _setting("UTC", _zone, "The calendar by which a round is past its dates.", "worker, edge")
+    journal: Path | None = _setting(
+        None,
+        _path,
+        "File that says how far the log of `wardpulse up` is kept; what is sent or stored waits for it.",
+        "writer, edge",
+        path=True,
+    )
     metrics: str = _setting(
         "", _listen, "HOST:PORT at which worker and writer serve Prometheus metrics; empty for none.", "worker, writer"
     )

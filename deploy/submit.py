@@ -54,7 +54,7 @@ class Reading:
             raise InputRefused("the file holds no rows")
         if not self.drafts or (strict and self.refused):
             rows = f"{len(self.refused)} of {len(self.drafts) + len(self.refused)} answer sheets are refused"
-            raise InputRefused(f"nothing is sent: {rows} ({reasons(self.refused)}); see --dry-run")
+            raise InputRefused(f"nothing is sent: {rows} ({reasons(self.refused)}): --refused FILE lists them all")
 
 
 def read_file(file: Path, mapping_file: Path, round: str | None) -> Reading:
@@ -96,11 +96,12 @@ def keys_of(keystore: Keystore, terms: RoundOpened) -> RoundKeys:
 
 
 def send(reading: Reading, control: Control, keystore: Keystore, keys: RoundKeys, sent: Callable[[], None]) -> None:
-    """Send every draft; returns when Kafka has confirmed all. RetryableError: send the same file again."""
+    """Send every draft; returns when all are confirmed and kept. RetryableError: send the same file again."""
     with control.producer(keystore) as producer:
         for draft in reading.drafts:
             producer.send(to_submission(draft, reading.mapping, keys))
             sent()
+    control.wait_until_kept()
 
 
 def _reading(mapping: Mapping, drafts: Sequence[Draft], refused: Sequence[Refused], units: Iterable[str]) -> Reading:

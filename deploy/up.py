@@ -23,6 +23,7 @@ from schemas.topics import WORKER_GROUP, WRITER_GROUP
 from stream_processors.steps.overdue import overdue
 
 SETTINGS: Final = "wardpulse.toml"
+JOURNAL: Final = "journal"
 _KIND: Final = {"kind": "up"}
 _WAIT_SECONDS: Final = 0.5
 
@@ -33,12 +34,11 @@ def deployment(folder: Path, timezone: str, random: Callable[[int], bytes]) -> I
     claim_folder(folder, _KIND)
     with _alone(folder), local_deployment(folder / "logs", _settings(folder, timezone, random)) as local:
         groups = [local.settings.topic_prefix + group for group in (WORKER_GROUP, WRITER_GROUP)]
-        journal = folder / "journal"
-        with Journal(journal, local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
+        with Journal(folder / JOURNAL, local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
             _write_settings(folder, local.settings)
             try:
                 local.start("worker", "-m", "wardpulse", "worker", "--with-parent")
-                local.start("writer", "-m", "wardpulse", "writer", "--with-parent", "--after", str(journal / KEPT))
+                local.start("writer", "-m", "wardpulse", "writer", "--with-parent")
                 yield lambda: _tend(local, kept)
             finally:
                 local.stop()
@@ -86,6 +86,7 @@ def _settings(folder: Path, timezone: str, random: Callable[[int], bytes]) -> Se
         keystores=keys,
         verify_keys=verify_keys,
         audit_key_file=audit_key,
+        journal=folder / JOURNAL / KEPT,
         timezone=timezone,
     )
 
@@ -99,6 +100,7 @@ def _write_settings(folder: Path, settings: Settings) -> None:
         "keystores": "keys",
         "verify_keys": "verify-keys.json",
         "audit_key_file": "audit.key",
+        "journal": f"{JOURNAL}/{KEPT}",
         "timezone": settings.timezone,
     }
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())

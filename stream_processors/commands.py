@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -79,13 +80,7 @@ def _worker(with_parent: WithParent = False) -> None:
             run(settings, build(settings, rules, watch.observe, watch))
 
 
-def _writer(
-    with_parent: WithParent = False,
-    after: Annotated[
-        Path | None,
-        typer.Option(hidden=True, help="Store no record that this file of a journal does not name as kept."),
-    ] = None,
-) -> None:
+def _writer(with_parent: WithParent = False) -> None:
     from deploy.journal import is_kept
     from stream_processors.watched_writer import run
 
@@ -99,4 +94,4 @@ def _writer(
     with running("writer", version("wardpulse"), code_hash()):
         metrics = WriterMetrics(code_hash())
         with serving(settings.metrics, metrics):
-            run(settings, metrics, asked.is_set, (lambda ends: is_kept(after, ends)) if after else (lambda _: True))
+            run(settings, metrics, asked.is_set, partial(is_kept, settings.journal))

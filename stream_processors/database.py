@@ -25,6 +25,7 @@ from schemas.errors import SettingsError, SinkUnavailable
 _EMBEDDED: Final = "chdb:"
 # pinned: an insert must be on disk when it returns, since the Kafka offset is committed next
 _SETTINGS: Final = {"async_insert": 0}
+_NO_SUCH_TABLE: Final = "Code: 60"
 _HELD_SECONDS: Final = 0.2
 _CONNECT_SECONDS: Final = 10
 
@@ -201,5 +202,10 @@ def _sink_errors() -> Iterator[None]:
     except (ClickHouseError, OSError) as error:
         # the driver quotes statements and rows in its messages, so only kind and number are passed on
         number = re.match(r"Code: \d+", str(error))
+        if number and number[0] == _NO_SUCH_TABLE:
+            raise SinkUnavailable(
+                "ClickHouse has no published tables there: wardpulse db migrate makes them; "
+                "or is another address meant (WARDPULSE_CLICKHOUSE, WARDPULSE_SETTINGS)?"
+            ) from None
         what = f"{type(error).__name__}{f' ({number[0]})' if number else ''}"
         raise SinkUnavailable(f"ClickHouse: {what}; check its address and that it is running") from None

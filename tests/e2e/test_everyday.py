@@ -42,7 +42,7 @@ class Hospital:
 
     @contextmanager
     def up(self, killed: bool = False) -> Iterator[None]:
-        """The deployment for as long as the context lasts; it ends in peace, or is killed when all is kept."""
+        """The deployment for as long as the context lasts; it ends in peace, or is killed at once."""
         command = [sys.executable, "-m", "wardpulse", "up", "--data", str(self.folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
@@ -50,7 +50,6 @@ class Hospital:
                 assert any("WARDPULSE_SETTINGS" in line for line in said)
                 yield
             finally:
-                time.sleep(3 if killed else 0)
                 process.send_signal(signal.SIGKILL if killed else signal.SIGTERM)
                 rest = process.communicate(timeout=60)[0]
         assert process.returncode == (-signal.SIGKILL if killed else 0), rest

@@ -112,8 +112,8 @@ def test_keystores_are_counted_and_their_problems_passed_on() -> None:
         ([row(**{"2026-W40": "aa"})], "problem", "no keys of north 2026-W42"),
         ([row()], "problem", "no keys of north 2026-W42"),
         ([row("south")], "ok", "no round is open"),
-        ([row(problem="damaged")], "ok", "no round is open"),
-        ([], "ok", "no round is open"),
+        ([row(problem="damaged")], "warning", "no usable keystore here"),
+        ([], "warning", "no usable keystore here"),
     ],
 )
 def test_an_open_round_needs_the_keys_it_was_opened_with(rows: list[dict[str, Any]], state: str, said: str) -> None:

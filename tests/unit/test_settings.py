@@ -22,6 +22,7 @@ FULL = Settings(
     minimum_k=11,
     keystores=Path("/run/secrets/keys"),
     timezone="Europe/Berlin",
+    journal=Path("/run/journal/kept.json"),
     metrics="127.0.0.1:9464",
     log_format="json",
     log_level="debug",
