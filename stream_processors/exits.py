@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
-from schemas.errors import FatalError, RetryableError, WardpulseError
+from schemas.errors import DataError, FatalError, RetryableError, WardpulseError
 
 GRACE_SECONDS: Final = 5.0
 STANDARD_INPUT: Final = 0
@@ -26,6 +26,11 @@ def describe(error: BaseException) -> str:
     return f"unexpected {type(error).__name__} at {where}; please report it"
 
 
+def logged(error: BaseException) -> str:
+    """What happened, for a log. The detail of a data error is for a person at the edge only."""
+    return str(error.reason) if isinstance(error, DataError) else describe(error)
+
+
 def exit_code(error: BaseException) -> int:
     """The exit code of an error: its own, or 70 for one nobody expected."""
     return error.exit_code if isinstance(error, FatalError | RetryableError) else FatalError.exit_code
@@ -33,7 +38,7 @@ def exit_code(error: BaseException) -> int:
 
 def stop(error: BaseException) -> NoReturn:
     """Log what happened and end the process, whatever else is running in it."""
-    _log.critical("stopping: %s: %s", type(error).__name__, describe(error))
+    _log.critical("stopping: %s: %s", type(error).__name__, logged(error))
     logging.shutdown()
     os._exit(exit_code(error))
 

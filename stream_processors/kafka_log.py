@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+# these it offers, without listing them in its types
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from schemas.errors import BrokerUnavailable, LogTruncated, SettingsError

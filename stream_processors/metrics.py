@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from errno import EADDRINUSE
 from importlib.metadata import version
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -108,6 +108,7 @@ class Metrics:
     """What both processes tell. Each object has a registry of its own, in which nothing else is."""
 
     def __init__(self, code_hash: str) -> None:
+        # the library gives this function no types
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._gauge("wardpulse_build_info").labels(version("wardpulse"), code_hash).set(1)
@@ -228,8 +229,9 @@ def serving(address: str, metrics: Metrics) -> Iterator[None]:
         server, thread = start_http_server(int(port), host.strip("[]"), metrics.registry)
     except OSError as error:
         raise SettingsError(_refusal(address, error)) from None
-    # it would print the traceback of a scrape that was broken off
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    # it would print the traceback of a scrape that was broken off; the library makes the server itself
+    served: Any = server
+    served.handle_error = lambda *_: None
     try:
         yield
     finally:

@@ -246,7 +246,7 @@ def _submitted_on(cells: list[str], layout: _Layout) -> date:
 
 def _day(text: str, date_format: str | None, zone: ZoneInfo | None) -> date:
     # without an offset a stamp is the facility's own time, so its date stands as written
-    moment = datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)  # noqa: DTZ007
+    moment = datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)  # noqa: DTZ007 - see above
     return moment.date() if moment.tzinfo is None else moment.astimezone(zone).date()
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ KEYS = RoundKeys.derive(b"t" * 32, b"c" * 32)
 CANARY = "canary-7f3a"
 LIMESURVEY = load_mapping(LIMESURVEY_FILE)
 DAMAGED = limesurvey_export(100, seed=3)
-SIMPLE = {
+SIMPLE: dict[str, Any] = {
     "facility": "st-anna",
     "source": "csv",
     "survey": "s",
@@ -314,7 +315,7 @@ def test_days_are_those_of_the_facility(stamp: str, day: int) -> None:
 
 
 def test_revisions_are_whole_numbers_and_may_be_missing() -> None:
-    mapping = mapping_of(columns={**SIMPLE["columns"], "revision": "rev"})  # type: ignore[dict-item]
+    mapping = mapping_of(columns={**SIMPLE["columns"], "revision": "rev"})
     export = "id,who,unit,when,q,rev\n" + "".join(f"1,a,u,2026-10-06,3,{revision}\n" for revision in ("", 2, -1, "x"))
     assert [outcome.revision for outcome in outcomes(export, mapping) if isinstance(outcome, Draft)] == [0, 2]
     assert refused(export, mapping) == [(4, "bad_revision", "rev"), (5, "bad_revision", "rev")]

@@ -29,6 +29,18 @@ class Lines(logging.Handler):
         self.lines.append(self.format(record))
 
 
+class Objects(Lines):
+    """The same as JSON objects."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__(formatter)
+        self.found: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep an object."""
+        self.found.append(json.loads(self.format(record)))
+
+
 @pytest.fixture(params=[JsonLines, TextLines])
 def library(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, Lines]]:
     """A library's logger, and the lines that come out."""
@@ -41,12 +53,11 @@ def library(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, Li
 @pytest.fixture
 def ours() -> Iterator[list[dict[str, Any]]]:
     """What our own logger says, as JSON objects."""
-    logger, lines, found = logging.getLogger("wardpulse"), Lines(JsonLines()), list[dict[str, Any]]()
-    lines.emit = lambda record: found.append(json.loads(lines.format(record)))  # type: ignore[method-assign]
+    logger, lines = logging.getLogger("wardpulse"), Objects(JsonLines())
     level = logger.level
     logger.addHandler(lines)
     logger.setLevel(logging.DEBUG)
-    yield found
+    yield lines.found
     logger.setLevel(level)
     logger.removeHandler(lines)
 

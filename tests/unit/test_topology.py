@@ -1,6 +1,7 @@
 """The names of Faust and aiokafka that the worker reaches for without being offered them."""
 
 import asyncio
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
@@ -11,8 +12,8 @@ from tests.records import RULES
 
 
 async def _worker_wait() -> int:
-    app = build(Settings(), RULES)
-    consumer = app.consumer._new_consumer_thread()._create_worker_consumer(app.transport)  # type: ignore[attr-defined]
+    app: Any = build(Settings(), RULES)
+    consumer = app.consumer._new_consumer_thread()._create_worker_consumer(app.transport)
     await consumer.stop()
     return int(consumer._fetch_max_wait_ms)
 
