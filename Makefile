@@ -1,32 +1,52 @@
-# Every target sets itself up: uv (taken from the path, or installed into .uv/ with pip) and the locked environment.
+# Every target sets itself up: uv (taken from the path, or installed into .uv/ with pip), the locked environment, and
+# where Maven is, the jars of Apache Kafka.
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
+# the broker of demo and bench: embedded, or apache
+KAFKA ?= embedded
+JARS := deploy/kafka/jars/complete
+# tests wait more than they work
+PROCESSES ?= 3
+NO_BROKER := --ignore tests/contract/test_broker.py --ignore tests/contract/test_partitioners.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check kafka tested-kafka bench clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
 
-demo: $(UV) ## Run everything on this machine with a simulated health system (ARGS="--seed 3" and so on)
-	$(RUN) wardpulse demo $(ARGS)
+demo: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## Everything on this machine with a simulated health system (KAFKA=apache, ARGS="--seed 3")
+	$(RUN) wardpulse demo --kafka $(KAFKA) $(ARGS)
 
-test: check ## The whole gate: check, every test, and once more in another time zone
-	$(RUN) pytest $(ARGS)
-	TZ=Asia/Kathmandu $(RUN) pytest --quiet tests/unit tests/contract
+test: check tested-kafka ## The whole gate: check, every test, and once more in another time zone
+	$(RUN) pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
+	TZ=Asia/Kathmandu $(RUN) pytest --numprocesses $(PROCESSES) --quiet tests/unit tests/contract $(NO_BROKER)
 
 check: $(UV) ## Formatting, lint and types
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 
-bench: $(UV) ## The benchmarks; each ends with RESULT lines
+kafka: $(JARS) ## The jars of Apache Kafka, with Maven; running it needs a Java runtime of version 17 or later
+
+$(JARS): deploy/kafka/pom.xml
+	rm -rf $(@D)
+	mvn --batch-mode --quiet --strict-checksums --file $< dependency:copy-dependencies
+	touch $@
+
+# a laptop without Maven skips the tests on Apache Kafka, and says so; with CI=true they fail
+tested-kafka:
+	@$(MAKE) --no-print-directory kafka || echo "no Apache Kafka here: its tests are skipped, or fail with CI=true"
+
+bench: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## The benchmarks (KAFKA=apache); each ends with RESULT lines
 	$(RUN) python -m benchmarks.steps
-	$(RUN) python -m benchmarks.live
+	$(RUN) python -m benchmarks.live --kafka $(KAFKA)
+	$(RUN) python -m benchmarks.consume --kafka $(KAFKA)
+	$(if $(filter apache,$(KAFKA)),$(RUN) python -m benchmarks.restart)
 
 clean: ## Remove the environment and what trials left behind
-	rm -rf .venv .uv wardpulse-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv deploy/kafka/jars wardpulse-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv

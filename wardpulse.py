@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+import deploy.acl_commands
 import deploy.check_commands
 import deploy.commands
 import deploy.edge_commands
 import deploy.round_commands
+import deploy.topic_commands
 import producers.commands
 import producers.key_commands
 import stream_processors.commands
@@ -22,6 +24,8 @@ from stream_processors.exits import describe, exit_code
 _FOLDERS = (
     deploy.commands,
     deploy.check_commands,
+    deploy.topic_commands,
+    deploy.acl_commands,
     deploy.round_commands,
     deploy.edge_commands,
     producers.commands,

@@ -1,8 +1,9 @@
 """The deployed pipeline beside Faust itself: events a second from the worker's first poll until rows can be read.
 
-    python -m benchmarks.live [--events 40000] [--units 80] [--rounds 2] [--repetitions 3]
+    python -m benchmarks.live [--kafka apache] [--events 40000] [--units 80] [--rounds 2] [--repetitions 3]
 
-Three consumers read the same topic of the embedded broker, one after the other, each in a process and group of its own:
+Three consumers read the same topic, one after the other, each in a process and group of its own. The broker is the
+embedded one, or Apache Kafka with passwords and TLS for all of them:
 
   ours    worker and writer as deployed, until every row is in ClickHouse
   bare    a Faust agent that takes batches of raw records as ours does, and drops them
@@ -35,8 +36,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pydantic import BaseModel
 
 from benchmarks.load import Line, Load
+from deploy.apache_trial import KAFKAS
 from deploy.demo import producer_for
-from deploy.local import Child, Local
+from deploy.kafka_admin import KafkaAdmin
+from deploy.local import OPERATOR, Child, Kafka, Local
+from deploy.topic_plan import KafkaTopic
 from deploy.trial import trial_deployment
 from deploy.wiring import file_rules
 from producers.client import partition_of
@@ -91,7 +95,8 @@ class Log:
 def main() -> None:
     """Run everything and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=40_000, help="at most 150000: the embedded broker keeps no more")
+    parser.add_argument("--kafka", choices=sorted(KAFKAS), default="embedded")
+    parser.add_argument("--events", type=int, default=40_000, help="the embedded broker keeps at most 150000")
     parser.add_argument("--units", type=int, default=80, help="of each of the hospitals")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repetitions", type=int, default=3)
@@ -101,9 +106,10 @@ def main() -> None:
         f"{len(log.lines):,} events of {len(log.load.facilities)} hospitals with {given.units} units, {given.rounds} "
         f"rounds: {len(log.expected.cohorts):,} cohort rows, {len(log.expected.indicators):,} indicators"
     )
-    rates = _repeated(log, given.repetitions)
+    kafka = KAFKAS[given.kafka]
+    rates = _repeated(log, given.repetitions, kafka)
     flood = Log.of(replace(log.load, malformed=MALFORMED))
-    with _sent(flood) as local:
+    with sent(flood.load, flood.lines, kafka) as local:
         malformed = _ours(local, flood)
     print(f"with {len(flood.expected.dead_letters):,} events malformed: ours {malformed:,.0f} events/s")
     for kind, found in rates.items():
@@ -118,10 +124,10 @@ def _result(name: str, ratio: float, target: float) -> None:
     print(f"RESULT name={name} ratio={ratio:.2f} target={target}")
 
 
-def _repeated(log: Log, repetitions: int) -> dict[str, list[float]]:
+def _repeated(log: Log, repetitions: int, kafka: Kafka) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for number in range(repetitions):
-        with _sent(log) as local:
+        with sent(log.load, log.lines, kafka) as local:
             # each is first once, so that none always has the quietest machine
             for kind in (*KINDS[number % 3 :], *KINDS[: number % 3]):
                 rate = _ours(local, log) if kind == "ours" else _other(local, kind, len(log.lines))
@@ -131,22 +137,25 @@ def _repeated(log: Log, repetitions: int) -> dict[str, list[float]]:
 
 
 @contextmanager
-def _sent(log: Log) -> Iterator[Local]:
-    """A new deployment without processes, with the events on its submissions topic."""
+def sent(load: Load, lines: Sequence[Line], kafka: Kafka) -> Iterator[Local]:
+    """A new deployment without processes, with a load's events on its submissions topic."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         keystores = {
             facility: Keystore.create(folder / "keys" / f"{facility}.json", facility, trial_random(SEED, facility))
-            for facility in log.load.facilities
+            for facility in load.facilities
         }
-        with trial_deployment(folder, keystores, trial_random(SEED, "audit"), processes=False) as local:
-            _send(local, keystores, log.lines)
+        with trial_deployment(folder, keystores, trial_random(SEED, "audit"), processes=False, kafka=kafka) as local:
+            _send(local, keystores, lines)
             yield local
 
 
 def _send(local: Local, keystores: Mapping[str, Keystore], lines: Sequence[Line]) -> None:
-    # the embedded broker makes a topic when a producer asks for it
-    Producer({"bootstrap.servers": local.settings.bootstrap_servers}).list_topics(CHANGELOG, timeout=10)
+    if local.settings.embedded:
+        # it makes a topic when a producer asks for it
+        Producer(local.connection.librdkafka()).list_topics(CHANGELOG, timeout=10)
+    else:
+        KafkaAdmin(local.connection).create_topics([KafkaTopic(CHANGELOG, PARTITIONS, 1)])
     with producer_for(local, keystores) as producer:
         for line in lines:
             if line.event is None:
@@ -155,14 +164,14 @@ def _send(local: Local, keystores: Mapping[str, Keystore], lines: Sequence[Line]
                 producer.send(line.event)
     held = [local.log.bounds(local.topic(Topic.SUBMISSIONS), number) for number in range(PARTITIONS)]
     if any(bounds.start for bounds in held) or sum(bounds.end for bounds in held) != len(lines):
-        raise SystemExit("the embedded broker dropped events: use fewer")
+        raise SystemExit("the broker dropped events: use fewer, or --kafka apache")
 
 
 def _other(local: Local, kind: str, events: int) -> float:
     """Events a second of an agent that is not ours."""
     limit = events // PLAIN_SHARE if kind == "plain" else events
-    child = local.start(kind, "-m", "benchmarks.workers", kind, str(limit))
-    said = _wait_for(child, "last")
+    child = local.start(kind, "-m", "benchmarks.workers", kind, str(limit), user=OPERATOR)
+    said = wait_for(child, "last")
     local.stop()
     return float(said["events"] / (said["last"] - said["first"]))
 
@@ -170,13 +179,13 @@ def _other(local: Local, kind: str, events: int) -> float:
 def _ours(local: Local, log: Log) -> float:
     """Events a second of worker and writer; says where the time went, and checks that every row is there."""
     writer = local.start("writer", "-m", "wardpulse", "writer")
-    worker = local.start("ours", "-m", "benchmarks.workers", "ours", str(len(log.lines)))
-    said = _wait_for(worker, "first")
+    worker = local.start("ours", "-m", "benchmarks.workers", "ours", str(len(log.lines)), user="worker")
+    said = wait_for(worker, "first")
     end = _written(local, len(log.published()))
-    said = _wait_for(worker, "taken")
+    said = wait_for(worker, "taken")
     _explain(said, end, _processor_seconds(writer))
     local.stop()
-    found = _wait_for(local.start("rows", "-m", "benchmarks.workers", "rows", "0"), "rows")
+    found = wait_for(local.start("rows", "-m", "benchmarks.workers", "rows", "0", user=OPERATOR), "rows")
     if found["rows"] != log.row_hashes():
         raise SystemExit("ClickHouse does not hold the rows that the pure steps give")
     local.stop()
@@ -194,7 +203,7 @@ def _explain(said: Mapping[str, Any], end: float, writer: float) -> None:
     )
 
 
-def _wait_for(child: Child, what: str) -> dict[str, Any]:
+def wait_for(child: Child, what: str) -> dict[str, Any]:
     """Everything a process has said, as soon as it has said this."""
     until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
@@ -213,7 +222,7 @@ def _wait_for(child: Child, what: str) -> dict[str, Any]:
 
 def _written(local: Local, records: int) -> float:
     """When the writer had committed so many records; the log's end could move while the worker still writes."""
-    consumer = Consumer({"bootstrap.servers": local.settings.bootstrap_servers, "group.id": WRITER_GROUP})
+    consumer = Consumer({**local.connection.librdkafka(), "group.id": WRITER_GROUP})
     asked = [TopicPartition(topic, n) for topic in (Topic.COHORTS, Topic.INDICATORS) for n in range(PARTITIONS)]
     until = time.monotonic() + WAIT_SECONDS
     while sum(max(0, at.offset) for at in consumer.committed(asked, timeout=10)) < records:

@@ -16,6 +16,7 @@ from typing import Any
 import faust
 from faust.transport.drivers.aiokafka import Consumer
 
+from deploy.connection import Connection
 from deploy.settings import Settings
 from deploy.wiring import live_rules
 from schemas.clickhouse.tables import TABLES
@@ -71,9 +72,11 @@ def _rows(settings: Settings) -> None:
 
 
 def _app(settings: Settings, name: str) -> faust.App:
+    connection = Connection.of(settings)
     return faust.App(
         name,
-        broker=f"kafka://{settings.bootstrap_servers}",
+        broker=[f"kafka://{server}" for server in connection.servers],
+        broker_credentials=topology.credentials(connection),
         store="memory://",
         datadir=tempfile.gettempdir(),
         topic_partitions=PARTITIONS,

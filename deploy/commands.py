@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 from rich.console import Console
@@ -35,6 +35,8 @@ wardpulse demo
 wardpulse demo --facilities 1 --staff 800 --rounds 6 --seed 3 --data /tmp/trial
 
 wardpulse demo --csv export.csv --mapping docs/examples/limesurvey-cbi.yaml
+
+wardpulse demo --kafka apache
 """
 
 
@@ -101,19 +103,23 @@ def _demo(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="A survey export to use instead of the simulation.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="How to read the export, YAML.")] = None,
+    kafka: Annotated[
+        Literal["embedded", "apache"],
+        typer.Option(help="The broker: in memory, or Apache Kafka with passwords and TLS, which make kafka brings."),
+    ] = "embedded",
 ) -> None:
     console = Console()
     # an ordinary end on these signals too, so that the processes started are stopped
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if csv is None and mapping is None:
-        demo_simulation(Simulation(facilities, staff, rounds, seed), data, console)
+        demo_simulation(Simulation(facilities, staff, rounds, seed), data, console, kafka)
     elif csv is None or mapping is None:
         raise typer.BadParameter("--csv and --mapping go together")
     elif any(_is_given(context, name) for name in _SIMULATED):
         raise typer.BadParameter("an export is not simulated: leave out --facilities, --staff, --rounds and --seed")
     else:
-        demo_export(csv, mapping, data, console, secrets.token_bytes)
+        demo_export(csv, mapping, data, console, secrets.token_bytes, kafka)
 
 
 def _up(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from deploy.connection import Connection
 from deploy.journal import is_kept
 from deploy.output import working
 from deploy.settings import Settings
@@ -61,7 +62,7 @@ class Control:
     @classmethod
     def connect(cls, settings: Settings) -> "Control":
         """Controls over the deployment of these settings; nothing is opened yet."""
-        return cls(settings, KafkaLog(settings.bootstrap_servers))
+        return cls(settings, KafkaLog(Connection.of(settings)))
 
     def topic(self, topic: Topic) -> str:
         """A topic's name in this deployment."""
@@ -102,10 +103,8 @@ class Control:
     def producer(self, keystore: Keystore) -> WellbeingProducer:
         """A producer that signs with a facility's key."""
         return WellbeingProducer(
-            self.settings.bootstrap_servers,
+            Connection.of(self.settings),
             topic_prefix=self.settings.topic_prefix,
-            embedded=self.settings.embedded,
-            client_id=self.settings.client_id,
             sign=lambda _, value: keystore.sign(value),
         )
 

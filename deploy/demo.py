@@ -3,12 +3,15 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
+from deploy.apache_trial import KAFKAS
+from deploy.connection import Connection
 from deploy.embedded import EVENTS_PER_PARTITION
 from deploy.export import Export, read_export
 from deploy.figures import figures_table
@@ -31,13 +34,14 @@ from stream_processors.steps.conservation import FATES, OUTCOMES, tally, violati
 DRAIN_SECONDS: Final = 600.0
 
 
-def demo_simulation(simulation: Simulation, data: Path | None, console: Console) -> None:
+def demo_simulation(simulation: Simulation, data: Path | None, console: Console, kafka: str = "embedded") -> None:
     """Send a simulated health system's rounds through the pipeline and show what came out."""
     folder = _claimed(data, asdict(simulation))
     simulated = simulate(simulation)
-    _check_capacity(simulated)
+    if kafka == "embedded":
+        _check_capacity(simulated)
     keystores = trial_keystores(simulation, folder / "keys")
-    with trial_deployment(folder, keystores, trial_random(simulation.seed, "audit")) as local:
+    with _deployment(folder, keystores, trial_random(simulation.seed, "audit"), kafka) as local:
         with producer_for(local, keystores) as producer, progress() as bar:
             for current in bar.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
                 for line in current.lines:
@@ -45,18 +49,35 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console)
         _show(local, console, ["sib5", "cbi.work"])
 
 
-def demo_export(csv: Path, mapping: Path, data: Path | None, console: Console, random: Callable[[int], bytes]) -> None:
+def demo_export(
+    csv: Path,
+    mapping: Path,
+    data: Path | None,
+    console: Console,
+    random: Callable[[int], bytes],
+    kafka: str = "embedded",
+) -> None:
     """Send one round read from an export through the pipeline, and show what came out and what was refused."""
     export = read_export(csv, mapping, catalogue())
     export.check_usable()
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)
-    with trial_deployment(folder, {keystore.facility: keystore}, random) as local:
+    with _deployment(folder, {keystore.facility: keystore}, random, kafka) as local:
         with producer_for(local, {keystore.facility: keystore}) as producer, working().status("Sending the export"):
             for event in export.events(keystore):
                 producer.send(event)
         _show_refused(export, folder, console)
         _show(local, console, export.forms)
+
+
+@contextmanager
+def _deployment(
+    folder: Path, keystores: Mapping[str, Keystore], random: Callable[[int], bytes], kafka: str
+) -> Iterator[Local]:
+    with ExitStack() as running:
+        with working().status(f"Starting Kafka ({kafka})"):
+            local = running.enter_context(trial_deployment(folder, keystores, random, kafka=KAFKAS[kafka]))
+        yield local
 
 
 def _claimed(data: Path | None, parameters: Mapping[str, Any]) -> Path:
@@ -72,11 +93,10 @@ def _digest(path: Path) -> str:
 
 
 def producer_for(local: Local, keystores: Mapping[str, Keystore]) -> WellbeingProducer:
-    """A producer to the embedded broker that signs with the trial's keys."""
+    """A producer that signs with the trial's keys."""
     return WellbeingProducer(
-        local.settings.bootstrap_servers,
+        Connection.of(local.settings_of("producer")),
         topic_prefix=local.settings.topic_prefix,
-        embedded=True,
         sign=lambda facility, value: keystores[facility].sign(value),
     )
 
@@ -102,7 +122,7 @@ def _check_capacity(simulated: Simulated) -> None:
     if most > EVENTS_PER_PARTITION:
         raise InputRefused(
             f"{most} events would go to one partition, and the embedded broker keeps about {EVENTS_PER_PARTITION}: "
-            "use fewer rounds or staff, or Apache Kafka"
+            "use fewer rounds or staff, or --kafka apache"
         )
 
 

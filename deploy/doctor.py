@@ -127,14 +127,17 @@ def check_topics(partitions: Mapping[str, int], prefix: str) -> list[Finding]:
     missing = [name for name in names if name not in partitions]
     counts = {name: partitions[name] for name in names if name in partitions}
     if missing:
-        found = [Finding("topics", "problem", f"missing: {_listed(missing)}", "Create the topics that are missing.")]
+        found = [Finding("topics", "problem", f"missing: {_listed(missing)}", "Run wardpulse topics create.")]
     else:
         found = [Finding("topics", "ok", "all there")]
     if not counts:
-        return [*found, *skipped(("partitions",), "there is no topic", "Create the topics.")]
+        return [*found, *skipped(("partitions",), "there is no topic", "Run wardpulse topics create.")]
     odd = [f"{name} {count}" for name, count in counts.items() if count != PARTITIONS]
     if len(set(counts.values())) > 1:
-        do = f"Create the topics anew with {PARTITIONS} partitions each, since records do not move when one is added."
+        do = (
+            f"Create the topics anew with {PARTITIONS} partitions each, under another topic_prefix "
+            "(wardpulse topics create), since records do not move when a partition is added."
+        )
         return [*found, Finding("partitions", "problem", f"they differ: {_listed(odd)}", do)]
     if odd:
         text = f"{next(iter(counts.values()))} each, not {PARTITIONS}"
@@ -165,6 +168,32 @@ def _kept(spec: TopicSpec, settings: Mapping[str, str]) -> Finding:
     if lasting > due:
         return Finding(check, "warning", f"records stay {_days(lasting)}, promised are {_days(due)}", do)
     return Finding(check, "ok", _days(due))
+
+
+def check_copies(copies: Mapping[str, int], kept: Mapping[str, Mapping[str, str]], prefix: str) -> list[Finding]:
+    """Whether records outlive the end of a broker, and can still be written then."""
+    names = {spec.topic: prefix + spec.topic for spec in TOPICS}
+    return [
+        _copies(topic, copies[name], kept[name]) for topic, name in names.items() if name in copies and name in kept
+    ]
+
+
+def _copies(topic: Topic, copies: int, settings: Mapping[str, str]) -> Finding:
+    check, needed = f"copies of {topic}", int(settings.get("min.insync.replicas", "1"))
+    do = f"Set min.insync.replicas={max(1, copies - 1)} on the topic."
+    if settings.get("unclean.leader.election.enable") == "true":
+        found = "a broker that lacks records may take over, and they are lost"
+        return Finding(check, "problem", found, "Set unclean.leader.election.enable=false on the topic.")
+    if needed > copies:
+        return Finding(check, "problem", f"writing needs {needed} copies, and there are {copies}", do)
+    if copies < 2:
+        do = "Have three brokers, and give it three copies (kafka-reassign-partitions.sh)."
+        return Finding(check, "warning", "one copy, which is lost with its broker", do)
+    if needed == copies:
+        return Finding(check, "warning", f"writing needs all {copies} copies, and stops with one broker", do)
+    if copies > 2 and needed < 2:
+        return Finding(check, "warning", f"writing needs one of {copies} copies, which may be lost with its broker", do)
+    return Finding(check, "ok", f"{copies}, of which writing needs {needed}")
 
 
 def wanted_settings(spec: TopicSpec) -> dict[str, str]:

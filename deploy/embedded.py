@@ -1,6 +1,7 @@
 """The embedded broker: the Kafka cluster inside librdkafka, on a real socket, in memory, in a process of its own.
 
-It speaks an older protocol than Apache Kafka and keeps about 5 MB per partition; what clients must know is here.
+It speaks an older protocol than Apache Kafka, which `deploy/connection.py` tells clients, and keeps about 5 MB per
+partition.
 """
 
 import json
@@ -9,39 +10,38 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
 
+from deploy.settings import Settings
 from schemas.errors import BrokerUnavailable
+from schemas.topics import TOPICS
 
 EVENTS_PER_PARTITION: Final = 50_000
 """Above about this many events the embedded broker drops the oldest; use Apache Kafka then."""
 
 
-class Broker(NamedTuple):
+class EmbeddedBroker(NamedTuple):
     """A running embedded broker: its address and process."""
 
     bootstrap: str
     pid: int
 
-
-def consumer_options(embedded: bool) -> dict[str, Any]:
-    """What a kafka-python consumer needs to talk to the embedded broker; nothing for a real one."""
-    return {"api_version": (2, 0)} if embedded else {}
-
-
-def producer_options(embedded: bool) -> dict[str, Any]:
-    """Idempotence, and where the embedded broker does not know it, one request in flight, which keeps the order."""
-    if embedded:
-        return {
-            **consumer_options(embedded),
-            "enable_idempotence": False,
-            "max_in_flight_requests_per_connection": 1,
-        }
-    return {"enable_idempotence": True}
+    def settings(self, settings: Settings, _: str = "") -> Settings:
+        """These settings with this broker, which lets everybody do everything."""
+        return replace(settings, bootstrap_servers=self.bootstrap, embedded=True)
 
 
 @contextmanager
-def embedded_broker(topics: Sequence[str]) -> Iterator[Broker]:
+def embedded_kafka(settings: Settings, _: Path) -> Iterator[EmbeddedBroker]:
+    """Run the broker with the topics of these settings."""
+    with embedded_broker([settings.topic_prefix + spec.topic for spec in TOPICS]) as broker:
+        yield broker
+
+
+@contextmanager
+def embedded_broker(topics: Sequence[str]) -> Iterator[EmbeddedBroker]:
     """Run the broker, with these topics, for as long as the context lasts."""
     command = [sys.executable, "-m", "deploy.embedded", *topics]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -49,7 +49,7 @@ def embedded_broker(topics: Sequence[str]) -> Iterator[Broker]:
         if not line:
             raise BrokerUnavailable("the embedded broker did not start")
         try:
-            yield Broker(json.loads(line)["bootstrap"], process.pid)
+            yield EmbeddedBroker(json.loads(line)["bootstrap"], process.pid)
         finally:
             process.kill()
 

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from deploy.connection import Connection, read_password
 from deploy.doctor import (
     FLOWS,
     Echoes,
@@ -38,7 +40,7 @@ from deploy.trusted import trusted_keys
 from deploy.wiring import read_audit_key
 from producers.key_commands import keystore_rows
 from schemas.codec import decode
-from schemas.errors import BrokerUnavailable, DataError, SettingsError, WardpulseError
+from schemas.errors import AccessRefused, BrokerUnavailable, DataError, SettingsError, WardpulseError
 from schemas.events import Echo
 from schemas.topics import Topic
 from stream_processors.database import Database, holder_of
@@ -56,6 +58,8 @@ _OF_THE_LOG: Final = ("topics", "partitions", "retention")
 _OF_ROUNDS: Final = ("open rounds", "rounds past their dates", "log of open rounds")
 _OF_TABLES: Final = ("migrations", "clock")
 _REACH: Final = "Make it reachable, then check again."
+
+_ALLOW: Final = "Correct the user, the password or the rights, then check again."
 
 T = TypeVar("T")
 
@@ -114,6 +118,7 @@ def _mode(path: Path) -> int:
 def _keys(settings: Settings, known: Ledger | Unseen) -> list[Finding]:
     rows = _seen(lambda: _keystore_rows(settings))
     found = [_round_keys(rows, known), _trusted(settings, rows), _audit_key(settings.audit_key_file)]
+    found += [_secret_file(check, path, read) for check, path, read in _kafka_secrets(settings) if path is not None]
     if isinstance(rows, Unseen):
         return [Finding("keystores", rows.state, rows.why, rows.do), *found]
     return [*check_keystores(rows), *found]
@@ -163,14 +168,42 @@ def _audit_key(path: Path | None) -> Finding:
     return Finding("audit key", "ok", "readable")
 
 
+def _kafka_secrets(settings: Settings) -> list[tuple[str, Path | None, Callable[[Path], object]]]:
+    return [
+        ("kafka password", settings.sasl_password_file, read_password),
+        ("kafka client key", settings.ssl_key_location, _read_key),
+    ]
+
+
+def _read_key(path: Path) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"cannot read ssl_key_location {path}: {error.strerror}") from None
+
+
+def _secret_file(check: str, path: Path, read: Callable[[Path], object]) -> Finding:
+    try:
+        read(path)
+    except SettingsError as error:
+        return Finding(check, "problem", str(error), "Correct the path or the file, and who may read it.")
+    if _mode(path) & _OTHERS_MAY:
+        return Finding(check, "warning", f"others may read {path}", f"Run chmod 600 {path}.")
+    return Finding(check, "ok", "readable")
+
+
 class _Log:
     """What can be seen of Kafka, looked at once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._log = settings, KafkaLog(settings.bootstrap_servers)
+        self._settings = settings
         self._topics: Topics | Unseen = _seen(self._see_topics)
         self._echoes: Echoes | Unseen = _seen(self._see_echoes)
         self.known = _seen(self._ledger)
+
+    @cached_property
+    def _log(self) -> KafkaLog:
+        return KafkaLog(Connection.of(self._settings))
 
     def findings(self, now: Callable[[], datetime]) -> list[Finding]:
         """The findings on Kafka, its topics, the rounds and the processes."""
@@ -318,6 +351,12 @@ def _seen(look: Callable[[], T | Unseen]) -> T | Unseen:
     try:
         return look()
     except WardpulseError as error:
-        return Unseen(str(error), _REACH if not isinstance(error, SettingsError) else "Correct the setting.")
+        return Unseen(str(error), _advice(error))
     except Exception as error:
         return Unseen(f"unexpected {type(error).__name__}", "Report it, with the version of wardpulse.")
+
+
+def _advice(error: WardpulseError) -> str:
+    if isinstance(error, SettingsError):
+        return "Correct the setting."
+    return _ALLOW if isinstance(error, AccessRefused) else _REACH

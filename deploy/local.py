@@ -1,23 +1,37 @@
-"""The embedded deployment: broker, worker and writer in processes of their own, for trials and tests."""
+"""A deployment on this machine: broker, worker and writer in processes of their own, for trials and tests."""
 
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
-from deploy.embedded import Broker, embedded_broker
+from deploy.connection import Connection
+from deploy.embedded import embedded_kafka
 from deploy.settings import PREFIX, Settings
 from schemas.errors import FatalError, SinkUnavailable
-from schemas.topics import TOPICS, WORKER_GROUP, WRITER_GROUP, Topic
+from schemas.topics import WORKER_GROUP, WRITER_GROUP, Topic
 from stream_processors.kafka_log import KafkaLog
 
 STOP_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.2
+OPERATOR: Final = "admin"
+"""The user that looks after a local deployment."""
+
+
+class Broker(Protocol):
+    """Kafka, running."""
+
+    def settings(self, settings: Settings, user: str) -> Settings:
+        """These settings with this Kafka, as one of its users; where there are none, as anybody."""
+
+
+Kafka = Callable[[Settings, Path], AbstractContextManager[Broker]]
+"""Runs Kafka with the topics that settings name, on a folder if it needs one, for as long as the context lasts."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +76,24 @@ class Child:
 
 
 class Local:
-    """A running embedded deployment."""
+    """A running deployment. `settings` are its operator's."""
 
     def __init__(self, settings: Settings, folder: Path, broker: Broker) -> None:
-        self.settings, self.folder, self.broker = settings, folder, broker
-        self.log = KafkaLog(broker.bootstrap)
+        self.settings, self.folder, self.broker = broker.settings(settings, OPERATOR), folder, broker
+        self.connection = Connection.of(self.settings)
+        self.log = KafkaLog(self.connection)
         self.children: dict[str, Child] = {}
 
-    def start(self, name: str, *command: str) -> Child:
-        """Start one of our processes; one of that name from before is stopped."""
+    def start(self, name: str, *command: str, user: str | None = None) -> Child:
+        """Start one of our processes, as the user of its name or another; one of that name from before is stopped."""
         if name in self.children:
             self.children[name].stop()
-        self.children[name] = Child.start(name, command, self.settings, self.folder)
+        self.children[name] = Child.start(name, command, self.settings_of(user or name), self.folder)
         return self.children[name]
+
+    def settings_of(self, user: str) -> Settings:
+        """The settings of one of this deployment's users."""
+        return self.broker.settings(self.settings, user)
 
     def stop(self) -> None:
         """Stop every process but the broker; the published tables can be opened then."""
@@ -119,11 +138,11 @@ class Local:
 
 
 @contextmanager
-def local_deployment(folder: Path, settings: Settings) -> Iterator[Local]:
-    """Run the embedded broker, and stop whatever was started on it. Topics exist when this yields."""
+def local_deployment(folder: Path, settings: Settings, kafka: Kafka = embedded_kafka) -> Iterator[Local]:
+    """Run Kafka, and stop whatever was started on it. Topics exist when this yields."""
     folder.mkdir(parents=True, exist_ok=True)
-    with embedded_broker([settings.topic_prefix + spec.topic for spec in TOPICS]) as broker:
-        local = Local(replace(settings, bootstrap_servers=broker.bootstrap, embedded=True), folder, broker)
+    with kafka(settings, folder) as broker:
+        local = Local(settings, folder, broker)
         try:
             yield local
         finally:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
+from deploy import setting_values as kinds
 from schemas.errors import SettingsError
-from schemas.policy import FLOORS
 
 PREFIX: Final = "WARDPULSE_"
 FILE: Final = PREFIX + "SETTINGS"
@@ -23,53 +22,8 @@ _LONGEST_NAME: Final = 100
 _LONGEST_NUMBER: Final = 64
 
 
-def _text(text: str) -> str:
-    if not text or any(not letter.isprintable() for letter in text):
-        raise ValueError("must be text in one line, and not empty")
-    return text
-
-
-def _prefix(text: str) -> str:
-    if not all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text) or len(text) > 100:
-        raise ValueError("may hold letters, digits, dot, dash and underscore, as Kafka's topic names do")
-    return text
-
-
-def _boolean(text: str) -> bool:
-    try:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
-    except KeyError:
-        raise ValueError("must be true or false") from None
-
-
-def _path(text: str) -> Path:
-    return Path(_text(text))
-
-
-def _whole(text: str) -> int:
-    # as written by people: no signs, underscores or digits of other scripts
-    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10):
-        raise ValueError("must be a whole number")
-    return int(text)
-
-
-def _minimum_k(text: str) -> int:
-    floor, why = FLOORS["k"]
-    number = _whole(text)
-    if number < floor:
-        raise ValueError(f"may not be under {floor:.0f}: {why}")
-    return number
-
-
-def _session(text: str) -> int:
-    number = _whole(text)
-    if not 6_000 <= number <= 300_000:
-        raise ValueError("must lie between 6000 and 300000 milliseconds")
-    return number
-
-
 def _clickhouse(text: str) -> str:
-    folder = _text(text).removeprefix(_EMBEDDED)
+    folder = kinds.text_line(text).removeprefix(_EMBEDDED)
     # people's home folders may hold an @: a whole path without a colon has no place for a password
     is_path = folder.startswith("/") and "//" not in folder and ":" not in folder
     if _may_hold_login(text) and not is_path:
@@ -80,30 +34,6 @@ def _clickhouse(text: str) -> str:
 def _may_hold_login(address: str) -> bool:
     """Whether an address of a folder looks like a slip, such as chdb: before an https address."""
     return address.startswith(_EMBEDDED) and ("@" in address or "//" in address)
-
-
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("must be a time zone such as Europe/Berlin") from None
-    return text
-
-
-def _listen(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if text and not (host and colon and port.isascii() and port.isdigit() and int(port[:6]) < 65_536):
-        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464, or empty for none")
-    return text
-
-
-def _one_of(*known: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in known:
-            raise ValueError(f"must be one of {', '.join(known)}")
-        return text
-
-    return read
 
 
 def _setting(
@@ -122,18 +52,60 @@ class Settings:
     """
 
     bootstrap_servers: str = _setting(
-        "localhost:9092", _text, "Kafka's addresses, HOST:PORT, with commas between them.", "all"
+        "localhost:9092", kinds.text_line, "Kafka's addresses, HOST:PORT, with commas between them.", "all"
     )
     client_id: str = _setting(
-        "wardpulse", _text, "What our clients call themselves to Kafka, for its logs and quotas.", "all"
+        "wardpulse", kinds.text_line, "What our clients call themselves to Kafka, for its logs and quotas.", "all"
+    )
+    security_protocol: str = _setting(
+        "PLAINTEXT",
+        kinds.security_protocol,
+        "How Kafka is spoken to: `PLAINTEXT`; `SSL`, encrypted; `SASL_SSL`, encrypted and with a password.",
+        "all",
+    )
+    sasl_mechanism: str = _setting(
+        "SCRAM-SHA-512",
+        kinds.one_of("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"),
+        "How the password is shown: `SCRAM-SHA-512` or `SCRAM-SHA-256`, without giving it away, or `PLAIN`.",
+        "all",
+    )
+    sasl_username: str = _setting("", kinds.optional_line, "The name of this user in Kafka.", "all")
+    sasl_password_file: Path | None = _setting(
+        None,
+        kinds.path,
+        "File with this user's password on one line; no setting holds the password itself.",
+        "all",
+        path=True,
+    )
+    ssl_ca_location: Path | None = _setting(
+        None,
+        kinds.path,
+        "PEM file of the authorities that may vouch for Kafka; without it, those that this machine trusts.",
+        "all",
+        path=True,
+    )
+    ssl_certificate_location: Path | None = _setting(
+        None, kinds.path, "PEM file of this client's certificate, where Kafka asks for one.", "all", path=True
+    )
+    ssl_key_location: Path | None = _setting(
+        None, kinds.path, "PEM file of the key of that certificate, unencrypted.", "all", path=True
     )
     session_timeout_ms: int = _setting(
-        6_000, _session, "After so long without a sign of life Kafka gives a worker's partitions to another.", "worker"
+        6_000,
+        kinds.session_timeout,
+        "After so long without a sign of life Kafka gives a worker's partitions to another.",
+        "worker",
     )
-    topic_prefix: str = _setting("", _prefix, "Put before the name of every topic and group.", "all")
+    group_instance_id: str = _setting(
+        "",
+        kinds.optional_line,
+        "A name for this worker alone: started again under it in time, it has its partitions back at once.",
+        "worker",
+    )
+    topic_prefix: str = _setting("", kinds.topic_prefix, "Put before the name of every topic and group.", "all")
     embedded: bool = _setting(
         False,
-        _boolean,
+        kinds.boolean,
         "Whether the broker is the embedded one, which knows neither idempotent producers nor newer protocols.",
         "all",
     )
@@ -146,36 +118,42 @@ class Settings:
         path=True,
     )
     keystores: Path | None = _setting(
-        None, _path, "Folder of the facilities' keystores, FACILITY.json each.", "edge", path=True
+        None, kinds.path, "Folder of the facilities' keystores, FACILITY.json each.", "edge", path=True
     )
     verify_keys: Path | None = _setting(
         None,
-        _path,
+        kinds.path,
         "JSON file of facility to hex Ed25519 public keys; control events of others are refused.",
         "worker",
         path=True,
     )
     audit_key_file: Path | None = _setting(
-        None, _path, "File of at least 32 random bytes that key the manifests' tags.", "worker", path=True
+        None, kinds.path, "File of at least 32 random bytes that key the manifests' tags.", "worker", path=True
     )
-    minimum_k: int = _setting(5, _minimum_k, "Rounds with a smaller k are refused.", "worker, edge")
-    timezone: str = _setting("UTC", _zone, "The calendar by which a round is past its dates.", "worker, edge")
+    minimum_k: int = _setting(5, kinds.minimum_k, "Rounds with a smaller k are refused.", "worker, edge")
+    timezone: str = _setting("UTC", kinds.time_zone, "The calendar by which a round is past its dates.", "worker, edge")
     journal: Path | None = _setting(
         None,
-        _path,
+        kinds.path,
         "File that says how far the log of `wardpulse up` is kept; what is sent or stored waits for it.",
         "writer, edge",
         path=True,
     )
     metrics: str = _setting(
-        "", _listen, "HOST:PORT at which worker and writer serve Prometheus metrics; empty for none.", "worker, writer"
+        "",
+        kinds.listen_address,
+        "HOST:PORT at which worker and writer serve Prometheus metrics; empty for none.",
+        "worker, writer",
     )
     log_format: str = _setting(
-        "text", _one_of("text", "json"), "One line of text or one JSON object for each log record.", "worker, writer"
+        "text",
+        kinds.one_of("text", "json"),
+        "One line of text or one JSON object for each log record.",
+        "worker, writer",
     )
     log_level: str = _setting(
         "info",
-        _one_of("debug", "info", "warning", "error"),
+        kinds.one_of("debug", "info", "warning", "error"),
         "The least severe records of our own that are logged; libraries log from `warning` on.",
         "worker, writer",
     )
@@ -190,7 +168,30 @@ class Settings:
         values = _from_named_file(mapping)
         for name, text in given.items():
             values[_NAMES[name]] = _read(name, _NAMES[name], text)
-        return cls(**values)
+        settings = cls(**values)
+        if (slip := settings.slip()) is not None:
+            raise SettingsError(slip)
+        return settings
+
+    def slip(self) -> str | None:
+        """A sentence on settings that do not go together; None if they do."""
+        has_password, has_tls = self.security_protocol == "SASL_SSL", self.security_protocol != "PLAINTEXT"
+        login = {"sasl_username": self.sasl_username, "sasl_password_file": self.sasl_password_file}
+        pair = {"ssl_certificate_location": self.ssl_certificate_location, "ssl_key_location": self.ssl_key_location}
+        tls = {"ssl_ca_location": self.ssl_ca_location, **pair}
+        if self.embedded and has_tls:
+            return "embedded needs security_protocol PLAINTEXT: the embedded broker knows neither TLS nor passwords"
+        if has_password and not all(login.values()):
+            return f"security_protocol SASL_SSL needs {_listed(login, given=False)}"
+        if not has_password and any(login.values()):
+            return (
+                f"{_listed(login)} would not be used: security_protocol must be SASL_SSL, not {self.security_protocol}"
+            )
+        if not has_tls and any(tls.values()):
+            return f"{_listed(tls)} would not be used: security_protocol must be SSL or SASL_SSL, not PLAINTEXT"
+        if any(pair.values()) and not all(pair.values()):
+            return f"{_listed(pair)} needs {_listed(pair, given=False)}: a certificate and its key go together"
+        return None
 
     def environment(self) -> dict[str, str]:
         """The mapping these settings are read from, for a child process."""
@@ -229,6 +230,11 @@ def without_password(address: str) -> str:
     return f"{parts.scheme}://{user}{at}{parts.path}"
 
 
+def _listed(values: Mapping[str, object], *, given: bool = True) -> str:
+    """The names of those that are given, or of those that are not."""
+    return " and ".join(name for name, value in values.items() if bool(value) is given)
+
+
 def _read(shown: str, own: str, text: str) -> Any:
     return _checked(shown, _FIELDS[own].metadata["read"], text)
 
@@ -247,7 +253,7 @@ def _named(name: str) -> str:
 
 
 def _from_named_file(mapping: Mapping[str, str]) -> dict[str, Any]:
-    return _from_file(_checked(FILE, _path, mapping[FILE])) if mapping.get(FILE) else {}
+    return _from_file(_checked(FILE, kinds.path, mapping[FILE])) if mapping.get(FILE) else {}
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local import Local, local_deployment
+from deploy.embedded import embedded_kafka
+from deploy.local import Kafka, Local, local_deployment
 from deploy.settings import Settings
 from producers.keystore import Keystore
 from schemas.errors import SettingsError
@@ -27,7 +28,12 @@ def claim_folder(folder: Path, trial: Mapping[str, object]) -> None:
 
 @contextmanager
 def trial_deployment(
-    folder: Path, keystores: Mapping[str, Keystore], random: Callable[[int], bytes], processes: bool = True
+    folder: Path,
+    keystores: Mapping[str, Keystore],
+    random: Callable[[int], bytes],
+    processes: bool = True,
+    kafka: Kafka = embedded_kafka,
+    topic_prefix: str = "",
 ) -> Iterator[Local]:
     """Broker, worker and writer over a folder, with the facilities' keys known to the worker.
 
@@ -38,8 +44,13 @@ def trial_deployment(
     if not audit_key.exists():
         audit_key.touch(mode=0o600)
         audit_key.write_bytes(random(32))
-    settings = Settings(clickhouse=f"chdb:{folder / 'clickhouse'}", verify_keys=verify_keys, audit_key_file=audit_key)
-    with local_deployment(folder / "logs", settings) as local:
+    settings = Settings(
+        clickhouse=f"chdb:{folder / 'clickhouse'}",
+        verify_keys=verify_keys,
+        audit_key_file=audit_key,
+        topic_prefix=topic_prefix,
+    )
+    with local_deployment(folder / "logs", settings, kafka) as local:
         if processes:
             local.start("worker", "-m", "wardpulse", "worker", "--with-parent")
             local.start("writer", "-m", "wardpulse", "writer", "--with-parent")

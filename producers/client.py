@@ -8,7 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -17,9 +17,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 
-from deploy.embedded import producer_options
+from deploy.connection import Connection
+from deploy.troubles import KAFKA_PYTHON, Ear, explained, keep_discreet
 from schemas.codec import MAX_BYTES, encode
-from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError
+from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError, WardpulseError
 from schemas.events import (
     Intervention,
     OrganisationUpdated,
@@ -101,11 +102,9 @@ class WellbeingProducer:
 
     def __init__(
         self,
-        bootstrap: str,
+        connection: Connection,
         *,
         topic_prefix: str = "",
-        embedded: bool = False,
-        client_id: str = "wardpulse",
         sign: Sign | None = None,
         timeout: float = 30.0,
         now: Callable[[], float] = time.time,
@@ -117,7 +116,13 @@ class WellbeingProducer:
         self._pending: deque[tuple[Any, int]] = deque()
         self._pending_bytes = 0
         self._failed = 0
-        self._producer = _connect(bootstrap, self._topic, {"client_id": client_id, **_configuration(embedded, timeout)})
+        self._at = connection.bootstrap
+        self._ear = Ear()
+        with ExitStack() as opened:
+            opened.enter_context(self._ear.at(KAFKA_PYTHON))
+            self._producer = _connect(connection, self._topic, timeout, self._ear)
+            opened.callback(_disconnect, self._producer)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -127,13 +132,14 @@ class WellbeingProducer:
     ) -> None:
         try:
             self.close()
-        except RetryableError as unconfirmed:
+        except (RetryableError, BrokerUnavailable) as unconfirmed:
             if error is None:
                 raise
             error.add_note(str(unconfirmed))
 
     def send(self, event: Sendable) -> None:
-        """Send an event; RetryableError as soon as it is known that an earlier one was not confirmed."""
+        """Send an event; RetryableError as soon as it is known that an earlier one was not confirmed, AccessRefused if
+        that is for want of a right."""
         record = message(event, self._sign)
         if isinstance(event, RoundClosed | RoundCancelled):
             # a marker that overtook answers would make them late for ever
@@ -166,7 +172,7 @@ class WellbeingProducer:
         try:
             self.flush()
         finally:
-            _disconnect(self._producer)
+            self._opened.close()
 
     def _deliver(self, record: Message) -> Any:
         self._settle_done()
@@ -181,7 +187,8 @@ class WellbeingProducer:
         except MessageSizeTooLargeError:
             raise DataError(Reason.TOO_LARGE, f"{len(record.value)} bytes; Kafka does not take it") from None
         except KafkaError as error:
-            raise RetryableError(f"an event was not sent ({type(error).__name__}); sending it again is safe") from None
+            self._ear.hear(error)
+            raise self._unsent(f"an event was not sent ({type(error).__name__}); sending it again is safe") from None
         self._pending.append((future, len(record.value)))
         self._pending_bytes += len(record.value)
         return future
@@ -203,34 +210,47 @@ class WellbeingProducer:
         self._pending_bytes -= size
         try:
             future.get(timeout=wait)
-        except KafkaError:
+            self._ear.heard = None
+        except KafkaError as error:
+            self._ear.hear(error)
             self._failed += 1
 
     def _raise_failures(self) -> None:
         failed, self._failed = self._failed, 0
         if failed:
-            raise RetryableError(f"Kafka did not confirm {failed} events; sending them again is safe")
+            raise self._unsent(f"Kafka did not confirm {failed} events; sending them again is safe")
+
+    def _unsent(self, what: str) -> WardpulseError:
+        trouble = self._ear.heard
+        if trouble is None or not trouble.is_lasting:
+            return RetryableError(what)
+        refused = explained(trouble, self._at, f"topic {self._topic}")
+        return type(refused)(f"{refused}. {what}")
 
 
-def _connect(bootstrap: str, topic: str, configuration: dict[str, Any]) -> Any:
+def _connect(connection: Connection, topic: str, timeout: float, ear: Ear) -> Any:
     # at debug level the library logs keys and values
     logging.getLogger("kafka").setLevel(logging.WARNING)
+    keep_discreet()
     producer = None
     try:
-        producer = KafkaProducer(bootstrap_servers=bootstrap, **configuration)
+        producer = KafkaProducer(**_configuration(connection, timeout))
         # with a stated protocol version the constructor does not connect
         producer.partitions_for(topic)
     except (KafkaError, ValueError, OSError) as error:
         if producer is not None:
             _disconnect(producer)
+        ear.hear(error)
+        if ear.heard is not None:
+            raise explained(ear.heard, connection.bootstrap, f"topic {topic}") from None
         raise BrokerUnavailable(
-            f"Kafka at {bootstrap} cannot be reached or has no topic {topic} ({type(error).__name__}): "
+            f"Kafka at {connection.bootstrap} cannot be reached or has no topic {topic} ({type(error).__name__}): "
             "check the address, and that the broker runs"
         ) from None
     return producer
 
 
-def _configuration(embedded: bool, timeout: float) -> dict[str, Any]:
+def _configuration(connection: Connection, timeout: float) -> dict[str, Any]:
     milliseconds = int(timeout * 1000)
     shared: dict[str, Any] = {
         "acks": "all",
@@ -243,9 +263,9 @@ def _configuration(embedded: bool, timeout: float) -> dict[str, Any]:
         "request_timeout_ms": milliseconds // 2,
         "delivery_timeout_ms": milliseconds - milliseconds // 10,
         # a topic made by accident would have another partition count and split a facility's story
-        "allow_auto_create_topics": embedded,
+        "allow_auto_create_topics": connection.embedded,
     }
-    return shared | producer_options(embedded)
+    return shared | connection.kafka_python_producer()
 
 
 def _disconnect(producer: Any) -> None:

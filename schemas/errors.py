@@ -6,6 +6,7 @@ WardpulseError
 |- FatalError         the process stops, exit code not 0, nothing skipped
    |- SettingsError       78  a setting, key or file is missing or not allowed
    |- BrokerUnavailable   69  Kafka cannot be read or written
+   |  |- AccessRefused    77  Kafka refuses this user, or what it asks for
    |- SinkUnavailable     69  ClickHouse cannot be written
    |- LogTruncated        74  the log no longer holds what is needed
    |- InputRefused        65  a file given on the command line cannot be used
@@ -86,6 +87,12 @@ class BrokerUnavailable(FatalError):
     """Kafka cannot be read or written."""
 
     exit_code = 69
+
+
+class AccessRefused(BrokerUnavailable):
+    """Kafka refuses the user or password, or the user may not do what is needed."""
+
+    exit_code = 77
 
 
 class SinkUnavailable(FatalError):

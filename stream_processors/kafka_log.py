@@ -3,19 +3,38 @@
 The only import of confluent_kafka beside the embedded broker; it is the fastest of the Kafka clients for bulk reads.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 # these it offers, without listing them in its types
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
+from deploy.connection import Connection
+from deploy.troubles import Ear, Trouble, explained, trouble_of
 from schemas.errors import BrokerUnavailable, LogTruncated, SettingsError
 
+_READER: Final = "wardpulse-reader"
 _TIMEOUT: Final = 15.0
+_CALL: Final = 1.0
+_LISTEN: Final = 0.1
+_UNANSWERED: Final = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_WAIT_COORD"})
+_SETTLING: Final = frozenset(
+    {
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+    }
+)
+"""What Kafka answers while it starts, or a broker hands over."""
+_UNUSED: Final = "GROUP_AUTHORIZATION_FAILED"
+"""Told to readers as well, who use no group: librdkafka looks for the coordinator of any that it has a name of."""
 _WAIT: Final = 0.5
 _BATCH: Final = 10_000
 
@@ -50,27 +69,37 @@ class Bounds:
 class KafkaLog:
     """A reader of whole partitions and of committed offsets."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def address(self) -> str:
+        """Where Kafka is, as it was given."""
+        return self._connection.bootstrap
 
     def bounds(self, topic: str, partition: int) -> Bounds:
         """The offsets a partition holds."""
-        with _Session(self._bootstrap, "wardpulse-reader") as consumer:
-            return _bounds(consumer, topic, partition)
+        with _Session(self._connection, _READER) as session:
+            return _bounds(session, topic, partition)
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:
         """A group's committed offset; None if it has none."""
-        with _Session(self._bootstrap, group) as consumer:
-            found = consumer.committed([TopicPartition(topic, partition)], timeout=_TIMEOUT)[0]
+        with _Session(self._connection, group) as session:
+            asked = [TopicPartition(topic, partition)]
+            found = session.ask(lambda timeout: session.client.committed(asked, timeout=timeout))[0]
+            if found.error is not None:
+                raise KafkaException(found.error)
             return found.offset if found.offset >= 0 else None
 
     def partitions(self, topic: str) -> list[int]:
         """The partition numbers of a topic; BrokerUnavailable if there is no such topic."""
-        with _Session(self._bootstrap, "wardpulse-reader") as consumer:
-            found = sorted(consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic].partitions)
-        if not found:
+        with _Session(self._connection, _READER) as session:
+            found = session.ask(lambda timeout: session.client.list_topics(topic, timeout=timeout)).topics[topic]
+        if found.error is not None and (trouble := trouble_of(found.error.name())) is not None:
+            raise explained(trouble, self.address, f"topic {topic}")
+        if not found.partitions:
             raise BrokerUnavailable(f"topic {topic} does not exist; create the topics first")
-        return found
+        return sorted(found.partitions)
 
     def require(self, topics: Iterable[str]) -> None:
         """BrokerUnavailable unless these topics are there, SettingsError unless they have as many partitions each."""
@@ -80,65 +109,107 @@ class KafkaLog:
             raise SettingsError(f"all topics must have the same number of partitions, but they have: {listed}")
 
     def topics(self, timeout: float = _TIMEOUT) -> dict[str, int]:
-        """Every topic there is, and its number of partitions."""
-        with _asking(self._bootstrap) as admin:
-            found = admin.list_topics(timeout=timeout).topics
+        """Every topic there is and this user may see, and its number of partitions."""
+        with _Asking(self._connection) as session:
+            found = session.ask(lambda wait: session.client.list_topics(timeout=wait), timeout).topics
         return {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}
 
     def topic_settings(self, topics: Iterable[str], timeout: float = _TIMEOUT) -> dict[str, dict[str, str]]:
         """How the broker is told to keep each topic; BrokerUnavailable if it does not say, as the embedded one."""
-        with _asking(self._bootstrap) as admin:
+        with _Asking(self._connection) as session:
             asked = [ConfigResource(ResourceType.TOPIC, str(name)) for name in topics]
-            answers = admin.describe_configs(asked, request_timeout=timeout)
+            answers = session.client.describe_configs(asked, request_timeout=timeout)
             found = {asked.name: answer.result(timeout + 1) for asked, answer in answers.items()}
         return {name: {key: entry.value for key, entry in entries.items()} for name, entries in found.items()}
 
     def read(self, topic: str, partition: int, start: int = 0, until: int | None = None) -> Iterator[LogRecord]:
         """Records from `start` to before `until`, or to the end when called; LogTruncated if `start` is gone."""
-        with _Session(self._bootstrap, "wardpulse-reader") as consumer:
-            bounds = _bounds(consumer, topic, partition)
+        with _Session(self._connection, _READER) as session:
+            bounds = _bounds(session, topic, partition)
             if start < bounds.start:
                 raise LogTruncated(f"{topic} [{partition}] starts at {bounds.start}, but {start} is needed")
             end = bounds.end if until is None else min(until, bounds.end)
             if start < end:
-                consumer.assign([TopicPartition(topic, partition, start)])
-                yield from _until(consumer, start, end)
+                session.client.assign([TopicPartition(topic, partition, start)])
+                yield from _until(session.client, start, end)
 
 
-class _Session:
-    def __init__(self, bootstrap: str, group: str) -> None:
-        self._bootstrap = bootstrap
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "enable.partition.eof": True,
-                "log_level": 2,
-            }
-        )
+class _Asking:
+    """A client of librdkafka for as long as the context lasts, whose errors become ours."""
 
-    def __enter__(self) -> Consumer:
-        return self._consumer
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        self._connection, self._ear = connection, Ear()
+        given = {**connection.librdkafka(), "log_level": 2, "error_cb": self._ear.told, **options}
+        try:
+            self.client: Any = self._new(given)
+        except KafkaException as error:
+            raise SettingsError(f"Kafka's client does not take these settings ({error.args[0].name()})") from None
+
+    def _new(self, options: dict[str, Any]) -> Any:
+        return AdminClient(options)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._consumer.close()
         if isinstance(error, KafkaException):
-            raise _unavailable(self._bootstrap, error) from None
+            self._listen()
+        self._close()
+        if isinstance(error, KafkaException):
+            raise _unavailable(self._connection, error, self._ear.heard) from None
+
+    def ask(self, call: Callable[[float], Any], timeout: float = _TIMEOUT) -> Any:
+        """The answer to a call that takes a timeout. What stands in its way is told between calls alone, so with TLS
+        it is made in short ones: a password that is refused need not be tried until the time is up."""
+        until = time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            try:
+                answer = call(min(left, _CALL) if self._connection.has_tls else left)
+                if answer is None:  # some calls say by this that their time was up
+                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+                return answer
+            except KafkaException as error:
+                self._listen()
+                if time.monotonic() >= until or not self._may_yet_answer(error):
+                    raise
+
+    def _may_yet_answer(self, error: KafkaException) -> bool:
+        if (name := error.args[0].name()) in _SETTLING:
+            return True
+        is_hopeless = self._ear.heard is not None and self._ear.heard.is_lasting
+        return self._connection.has_tls and name in _UNANSWERED and not is_hopeless
+
+    def _listen(self) -> None:
+        """Let the client tell what it has met with."""
+        with suppress(KafkaException):
+            self.client.poll(_LISTEN)
+
+    def _close(self) -> None:
+        """An administrator needs no closing."""
 
 
-@contextmanager
-def _asking(bootstrap: str) -> Iterator[AdminClient]:
-    try:
-        yield AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
-    except KafkaException as error:
-        raise _unavailable(bootstrap, error) from None
+class _Session(_Asking):
+    """A consumer that commits nothing by itself."""
+
+    def __init__(self, connection: Connection, group: str) -> None:
+        reading = {"enable.auto.commit": False, "auto.offset.reset": "error", "enable.partition.eof": True}
+        super().__init__(connection, **{"group.id": group, **reading})
+
+    def _new(self, options: dict[str, Any]) -> Any:
+        return Consumer(options)
+
+    def _close(self) -> None:
+        self.client.close()
 
 
-def _unavailable(bootstrap: str, error: KafkaException) -> BrokerUnavailable:
-    name = error.args[0].name()
-    return BrokerUnavailable(f"Kafka at {bootstrap}: {name}; check WARDPULSE_BOOTSTRAP_SERVERS and the broker")
+def _unavailable(connection: Connection, error: KafkaException, heard: Trouble | None) -> BrokerUnavailable:
+    code = error.args[0]
+    trouble = trouble_of(code.name(), code.str()) or heard
+    if trouble is not None:
+        return explained(trouble, connection.bootstrap)
+    check = "WARDPULSE_BOOTSTRAP_SERVERS" if connection.embedded else "bootstrap_servers, security_protocol"
+    return BrokerUnavailable(f"Kafka at {connection.bootstrap}: {code.name()}; check {check} and the broker")
 
 
 def _record(message: Any) -> LogRecord:
@@ -147,25 +218,28 @@ def _record(message: Any) -> LogRecord:
     )
 
 
-def _bounds(consumer: Consumer, topic: str, partition: int) -> Bounds:
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT)
+def _bounds(session: _Session, topic: str, partition: int) -> Bounds:
+    asked = TopicPartition(topic, partition)
+    low, high = session.ask(lambda timeout: session.client.get_watermark_offsets(asked, timeout=timeout))
     return Bounds(low, high)
 
 
 def _until(consumer: Consumer, start: int, end: int) -> Iterator[LogRecord]:
     """Records until the last offset before `end`, or the end of the partition if that comes first."""
-    silent = 0.0
-    while silent < _TIMEOUT:
+    give_up = time.monotonic() + _TIMEOUT
+    while time.monotonic() < give_up:
         # asking for more than is there would wait the whole time
-        messages = consumer.consume(min(_BATCH, end - start), timeout=_WAIT)
-        silent = 0.0 if messages else silent + _WAIT
-        for message in messages:
-            error, record = message.error(), _record(message)
-            start = record.offset + 1
-            if error is None and start <= end:
+        for message in consumer.consume(min(_BATCH, end - start), timeout=_WAIT):
+            if (error := message.error()) is not None:
+                if error.name() == "_PARTITION_EOF":
+                    return
+                if error.name() != _UNUSED:
+                    raise KafkaException(error)
+                continue
+            record = _record(message)
+            if record.offset < end:
                 yield record
-            elif error is not None and error.name() != "_PARTITION_EOF":
-                raise KafkaException(error)
-            if error is not None or start >= end:
+            start, give_up = record.offset + 1, time.monotonic() + _TIMEOUT
+            if start >= end:
                 return
     raise BrokerUnavailable("Kafka stopped answering while a log was read")

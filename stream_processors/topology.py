@@ -8,7 +8,7 @@ nothing is lost by that.
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -18,7 +18,9 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import FaustError
 from faust.types import TP
 
+from deploy.connection import Connection
 from deploy.settings import Settings
+from deploy.troubles import AIOKAFKA, Ear, explained, keep_discreet, trouble_in
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, Reason
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
@@ -39,12 +41,13 @@ Observe = Callable[[Output], None]
 
 def build(settings: Settings, rules: Rules, observe: Observe | None = None, watch: Watch | None = None) -> faust.App:
     """Wire the worker. `settings` name the broker, `rules` decide, `watch` looks at it now and then."""
-    app, log = _app(settings), KafkaLog(settings.bootstrap_servers)
+    connection = Connection.of(settings)
+    app, log = _app(settings, connection), KafkaLog(connection)
     name = {topic: settings.topic_prefix + topic for topic in Topic}
     raw: dict[str, Any] = {"value_type": bytes, "value_serializer": "raw", "key_serializer": "raw", "acks": False}
 
     async def write(partition: int, stage: Stage) -> None:
-        with _broker_errors():
+        with _broker_errors(log):
             sent = [
                 await app.producer.send(name[output.topic], _key(output), encode(output.event), partition, None, None)
                 for output in stage
@@ -79,22 +82,30 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None, watc
                 if runners[tp.topic].following(tp.partition) is None:
                     await _take_over(app, tp, runners[tp.topic], log, settings.topic_prefix)
 
-    @app.task
-    async def commit() -> None:
-        done: dict[TP, int] = {}
-        async with stop_process():
-            while not app.should_stop:
-                await asyncio.sleep(COMMIT_SECONDS)
-                at = {TP(topic, number): o for topic, r in runners.items() for number, o in r.low_waters().items()}
-                moved = {tp: offset for tp, offset in at.items() if done.get(tp) != offset}
-                # a private name of Faust's consumer: with acks off it has no public way to commit an offset we chose
-                with _broker_errors():
-                    if moved and await app.consumer._commit_offsets(moved):
-                        done = at
-
+    _commit(app, runners, log)
     if watch is not None:
         _look(app, anonymiser, name[Topic.SUBMISSIONS], watch)
     return app
+
+
+def _commit(app: faust.App, runners: Mapping[str, Runner], log: KafkaLog) -> None:
+    @app.task
+    async def commit() -> None:
+        done: dict[TP, int] = {}
+        ear = Ear()
+        async with stop_process():
+            with ear.at(AIOKAFKA):
+                while not app.should_stop:
+                    await asyncio.sleep(COMMIT_SECONDS)
+                    # a connection that is refused aiokafka would try again for ever
+                    if ear.heard is not None and ear.heard.is_lasting:
+                        raise explained(ear.heard, log.address)
+                    at = {TP(topic, number): o for topic, r in runners.items() for number, o in r.low_waters().items()}
+                    moved = {tp: offset for tp, offset in at.items() if done.get(tp) != offset}
+                    # a private name of Faust's consumer: with acks off it has no public way to commit our own offsets
+                    with _broker_errors(log):
+                        if moved and await app.consumer._commit_offsets(moved):
+                            done = at
 
 
 def _look(app: faust.App, anonymiser: Anonymiser, topic: str, watch: Watch) -> None:
@@ -138,7 +149,7 @@ async def _take_over(app: faust.App, tp: TP, runner: Runner, log: KafkaLog, pref
         return  # assigned anew meanwhile: what was read may be out of date, and this is called again
     needed = runner.take_over(tp.partition, past, committed)
     check_start(tp.topic, tp.partition, needed, bounds.start, bounds.end)
-    with _broker_errors():
+    with _broker_errors(log):
         await app.consumer._commit_offsets({tp: needed})
 
 
@@ -157,10 +168,12 @@ def _read_topic(log: KafkaLog, topic: Topic, prefix: str, partition: int) -> Ite
 
 
 @contextmanager
-def _broker_errors() -> Iterator[None]:
+def _broker_errors(log: KafkaLog) -> Iterator[None]:
     try:
         yield
     except (KafkaError, FaustError, TimeoutError) as error:
+        if (trouble := trouble_in(error)) is not None:
+            raise explained(trouble, log.address) from None
         raise BrokerUnavailable(f"Kafka: {type(error).__name__}; check the broker") from None
 
 
@@ -169,10 +182,25 @@ def _key(output: Output) -> bytes | None:
     return facility.encode() if facility is not None else None
 
 
-def _app(settings: Settings) -> faust.App:
+def credentials(connection: Connection) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """How Faust logs in."""
+    context = connection.ssl_context()
+    if connection.has_password:
+        return faust.SASLCredentials(
+            username=connection.username,
+            password=connection.password,
+            mechanism=connection.mechanism,
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
+def _app(settings: Settings, connection: Connection) -> faust.App:
+    keep_discreet()
     app = faust.App(
         settings.topic_prefix + WORKER_GROUP,
-        broker=f"kafka://{settings.bootstrap_servers}",
+        broker=[f"kafka://{server}" for server in connection.servers],
+        broker_credentials=credentials(connection),
         store="memory://",
         datadir=tempfile.gettempdir(),
         topic_partitions=PARTITIONS,
@@ -185,6 +213,8 @@ def _app(settings: Settings) -> faust.App:
         broker_client_id=settings.client_id,
         broker_session_timeout=settings.session_timeout_ms / 1000,
         broker_heartbeat_interval=settings.session_timeout_ms / 3000,
+        broker_request_timeout=max(90.0, settings.session_timeout_ms / 1000),  # Faust refuses a shorter one
+        consumer_group_instance_id=settings.group_instance_id or None,
         producer_acks=-1,
         producer_max_request_size=MAX_BYTES + 65_536,
         producer_compression_type="gzip",
@@ -210,11 +240,20 @@ class _Process(faust.Worker):
 
 
 def run(settings: Settings, app: faust.App) -> None:
-    """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there."""
-    KafkaLog(settings.bootstrap_servers).require(settings.topic_prefix + topic for topic in Topic)
+    """Run the worker in the foreground until it is told to stop; BrokerUnavailable if its topics are not there, and
+    AccessRefused if it may not use them or its group."""
+    log, ear = KafkaLog(Connection.of(settings)), Ear()
+    log.require(settings.topic_prefix + topic for topic in Topic)
+    # where aiokafka may not, it waits in silence
+    log.committed(settings.topic_prefix + WORKER_GROUP, settings.topic_prefix + Topic.SUBMISSIONS, 0)
     try:
-        with _broker_errors():
+        with _broker_errors(log), ear.at(AIOKAFKA):
             _Process(app, quiet=True, override_logging=False).execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code and ear.heard is not None:
+            stop(explained(ear.heard, log.address))
+        raise
     except Exception as error:
         # what Faust gave up on by itself, such as a commit that failed
-        stop(error)
+        told = ear.heard if isinstance(error, BrokerUnavailable) else None
+        stop(error if told is None else explained(told, log.address))

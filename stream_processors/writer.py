@@ -7,14 +7,16 @@ rejoin after a crash.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
-from deploy.embedded import consumer_options, producer_options
+from deploy.connection import Connection
 from deploy.settings import Settings
+from deploy.troubles import KAFKA_PYTHON, Ear, explained, keep_discreet
 from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
 from schemas.codec import decode, encode
@@ -26,7 +28,7 @@ from stream_processors.kafka_log import KafkaLog
 from stream_processors.runner import check_start, unreadable
 
 POLL_MILLISECONDS: Final = 500
-POLL_RECORDS: Final = 10_000
+POLL_RECORDS = 10_000
 CHECK_EVERY_POLLS: Final = 60
 WAIT_SECONDS: Final = 0.05
 
@@ -72,24 +74,21 @@ class Writer:
         self._prefix = settings.topic_prefix
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
+        connection = Connection.of(settings)
+        keep_discreet()
         # kafka-python would try for ever, and make topics that are missing
-        KafkaLog(settings.bootstrap_servers).require(topics)
-        with _Broker():
+        KafkaLog(connection).require(topics)
+        self._broker, self._listening = _Broker(connection.bootstrap), ExitStack()
+        self._listening.enter_context(self._broker.ear.at(KAFKA_PYTHON))
+        with self._broker:
             self._consumer = KafkaConsumer(
-                bootstrap_servers=settings.bootstrap_servers,
-                client_id=settings.client_id,
-                **consumer_options(settings.embedded),
+                **connection.kafka_python(),
                 group_id=settings.topic_prefix + WRITER_GROUP,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 max_poll_records=POLL_RECORDS,
             )
-            self._producer = KafkaProducer(
-                bootstrap_servers=settings.bootstrap_servers,
-                client_id=settings.client_id,
-                acks="all",
-                **producer_options(settings.embedded),
-            )
+            self._producer = KafkaProducer(**connection.kafka_python_producer(), acks="all")
             self._assign(topics)
 
     def _assign(self, topics: Sequence[str]) -> None:
@@ -110,7 +109,7 @@ class Writer:
         """Write until told to stop. Raises BrokerUnavailable or SinkUnavailable with nothing committed."""
         quiet = 0
         while not stopping():
-            with _Broker():
+            with self._broker:
                 polled = self._consumer.poll(timeout_ms=POLL_MILLISECONDS)
                 quiet = 0 if polled else quiet + 1
                 if quiet >= CHECK_EVERY_POLLS:
@@ -134,7 +133,7 @@ class Writer:
     def lag(self) -> dict[Topic, int]:
         """Records of each topic not yet polled, as far as the broker has told."""
         found = dict.fromkeys((Topic.COHORTS, Topic.INDICATORS), 0)
-        with _Broker():
+        with self._broker:
             for at, end in self._ends.items():
                 known = self._consumer.highwater(at) or end
                 found[Topic(at.topic.removeprefix(self._prefix))] += max(0, known - self._consumer.position(at))
@@ -146,7 +145,7 @@ class Writer:
             if found[table.name]:
                 self._database.insert(table, found[table.name])
         self._inserted()
-        with _Broker():
+        with self._broker:
             for letter in letters:
                 self._producer.send(self._dead_letters, encode(letter), partition=letter.partition).get(timeout=30)
                 self._refused(Topic(letter.topic.removeprefix(self._prefix)), letter)
@@ -160,10 +159,14 @@ class Writer:
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         self._consumer.close()
         self._producer.close()
+        self._listening.close()
 
 
 class _Broker:
-    """Turns kafka-python's errors into ours, without their text."""
+    """Turns kafka-python's errors into ours, without their text. What its logs told meanwhile says more than they."""
+
+    def __init__(self, at: str) -> None:
+        self._at, self.ear = at, Ear()
 
     def __enter__(self) -> None:
         return None
@@ -172,4 +175,8 @@ class _Broker:
         if isinstance(error, OffsetOutOfRangeError | NoOffsetForPartitionError):
             raise LogTruncated("an offset that is needed is no longer in the log; restore it") from None
         if isinstance(error, KafkaError):
+            self.ear.hear(error)
+            if self.ear.heard is not None:
+                raise explained(self.ear.heard, self._at) from None
             raise BrokerUnavailable(f"Kafka: {type(error).__name__}; check the bootstrap address") from None
+        self.ear.heard = None

@@ -1,4 +1,4 @@
-"""Unit and property tests cannot reach the network: what they test must not need it."""
+"""Unit and property tests cannot reach the network: what they test must not need it. Others share Kafka clusters."""
 
 import socket
 from collections.abc import Iterator
@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+
+from deploy.apache import Cluster
+from deploy.embedded import embedded_kafka
+from deploy.local import Kafka
+from tests.clusters import cluster_of, new_prefix, on, require_apache
 
 _HERE: Final = Path(__file__).parent
 _OFFLINE: Final = (_HERE / "unit", _HERE / "property")
@@ -28,3 +33,45 @@ def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
 def _refuse(*_: Any, **__: Any) -> None:
     # not an Exception, so no handler in the code under test can take it for an unreachable server
     pytest.fail("a unit or property test opened a network connection")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, those that share a cluster run in one."""
+    for item in items:
+        names = {*getattr(item, "fixturenames", ()), *_parameters(item)}
+        if (cluster := next((name for name in ("apache3", "apache") if name in names), None)) is not None:
+            item.add_marker(pytest.mark.xdist_group(cluster))
+
+
+def _parameters(item: pytest.Item) -> set[str]:
+    call = getattr(item, "callspec", None)
+    return {value for value in call.params.values() if isinstance(value, str)} if call is not None else set()
+
+
+@pytest.fixture(scope="session")
+def apache() -> Iterator[Cluster]:
+    """Apache Kafka with one broker."""
+    require_apache()
+    with cluster_of(1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def apache3() -> Iterator[Cluster]:
+    """Apache Kafka with three brokers. Whoever stops one starts it again."""
+    require_apache()
+    with cluster_of(3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A topic prefix that no other test has."""
+    return new_prefix()
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def kafka(request: pytest.FixtureRequest) -> Kafka:
+    """Each of the two brokers: the embedded one, started by each deployment, and Apache Kafka, shared by all."""
+    return embedded_kafka if request.param == "embedded" else on(request.getfixturevalue("apache"))

@@ -44,12 +44,13 @@ def _worker(settings: Settings, kind: str, tick: Callable[[], None]) -> None:
 
 
 def _writer(settings: Settings, _: str, tick: Callable[[], None]) -> None:
+    from stream_processors import writer
     from stream_processors.database import Database
-    from stream_processors.writer import Writer
 
+    writer.POLL_RECORDS = 50  # so that there is more than one insert to die after, however much a broker sends
     with Database.connect(settings.clickhouse) as database:
         database.migrate(migrations())
-        Writer(settings, database, tick).run(lambda: False)
+        writer.Writer(settings, database, tick).run(lambda: False)
 
 
 if __name__ == "__main__":

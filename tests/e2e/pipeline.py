@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from deploy.demo import producer_for, send_line
-from deploy.local import Local
+from deploy.embedded import embedded_kafka
+from deploy.local import Kafka, Local
 from deploy.trial import trial_deployment
 from deploy.wiring import file_rules
 from producers.keystore import Keystore
@@ -22,6 +23,7 @@ from schemas.codec import decode
 from schemas.topics import Topic
 from stream_processors.dry_run import file_records
 from stream_processors.steps.replay import Replay, replay
+from tests.clusters import new_prefix
 
 Tables = dict[str, list[dict[str, Any]]]
 DRAIN_SECONDS = 180.0
@@ -29,11 +31,12 @@ DRAIN_SECONDS = 180.0
 
 @contextmanager
 def deployed(
-    simulation: Simulation, folder: Path, processes: bool = True
+    simulation: Simulation, folder: Path, processes: bool = True, kafka: Kafka = embedded_kafka
 ) -> Iterator[tuple[Local, Mapping[str, Keystore]]]:
-    """The embedded deployment for a simulation's facilities."""
+    """A deployment for a simulation's facilities, with topics and groups of its own."""
     keystores = trial_keystores(simulation, folder / "keys")
-    with trial_deployment(folder, keystores, trial_random(simulation.seed, "audit"), processes) as local:
+    random, prefix = trial_random(simulation.seed, "audit"), new_prefix()
+    with trial_deployment(folder, keystores, random, processes, kafka, prefix) as local:
         yield local, keystores
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from deploy.demo import producer_for, send_line
-from deploy.local import Local
+from deploy.local import Kafka, Local
 from producers.keystore import Keystore
 from producers.simulate import LogLine, Simulation, lines
 from schemas.codec import decode
@@ -26,10 +26,10 @@ from tests.e2e.pipeline import (
 )
 
 
-def test_one_log_with_bad_events_gives_the_same_rows_deployed_and_pure(tmp_path: Path) -> None:
+def test_one_log_with_bad_events_gives_the_same_rows_deployed_and_pure(tmp_path: Path, kafka: Kafka) -> None:
     log = list(lines(Simulation()))
     expected = replayed(log)
-    with deployed(Simulation(), tmp_path) as (local, keystores):
+    with deployed(Simulation(), tmp_path, kafka=kafka) as (local, keystores):
         publish(local, keystores, log)
         local.wait_until_drained(DRAIN_SECONDS)
         _check_closed_side(local, expected.outcomes())
@@ -55,10 +55,10 @@ def _check_closed_side(local: Local, expected: Mapping[Bucket, Mapping[str, int]
     assert buckets[None, None, None].total() == Counter(expected[None, None, None]).total()
 
 
-def test_shuffled_and_doubled_submissions_of_three_producers_give_the_same_rows(tmp_path: Path) -> None:
+def test_shuffled_and_doubled_submissions_of_three_producers_give_the_same_rows(tmp_path: Path, kafka: Kafka) -> None:
     simulation = Simulation(facilities=2, staff=700, rounds=3, seed=11, clean=True)
     log = list(lines(simulation))
-    with deployed(simulation, tmp_path) as (local, keystores):
+    with deployed(simulation, tmp_path, kafka=kafka) as (local, keystores):
         for between, marker in _between_markers(log):
             shuffled = between * 2
             Random(3).shuffle(shuffled)

@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from deploy.local import Local
+from deploy.local import Kafka, Local
 from producers.simulate import Simulation, lines
 from schemas.topics import Topic
 from tests.e2e.pipeline import (
@@ -30,14 +30,15 @@ WORKER_KILLS = (
     ("deadletter", 2),
 )
 WRITER_KILLS = 3
+KILL_SECONDS = 60.0
 EMITTED = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS, Topic.DEADLETTERS)
 
 
-def test_eleven_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tmp_path: Path) -> None:
+def test_eleven_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tmp_path: Path, kafka: Kafka) -> None:
     simulation = Simulation(facilities=2, staff=600, rounds=4, seed=5)
     log = list(lines(simulation))
     expected = replayed(log)
-    with deployed(simulation, tmp_path, processes=False) as (local, keystores):
+    with deployed(simulation, tmp_path, processes=False, kafka=kafka) as (local, keystores):
         publish(local, keystores, log)
         for kind, count in WORKER_KILLS:
             _run_until_killed(local, "worker", kind, count)
@@ -58,6 +59,6 @@ def test_eleven_kills_of_worker_and_writer_leave_the_same_rows_in_one_version(tm
 
 
 def _run_until_killed(local: Local, what: str, kind: str, count: int) -> None:
-    child = local.start(f"killed-{what}", "-m", "tests.e2e.killed", what, kind, str(count))
-    assert child.process.wait(DRAIN_SECONDS) == -signal.SIGKILL, (kind, count, child.log.read_text()[-2000:])
+    child = local.start(f"killed-{what}", "-m", "tests.e2e.killed", what, kind, str(count), user=what)
+    assert child.process.wait(KILL_SECONDS) == -signal.SIGKILL, (kind, count, child.log.read_text()[-2000:])
     local.children.pop(child.name).stop()

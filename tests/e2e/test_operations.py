@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.local import Local
+from deploy.local import Kafka, Local
 from producers.client import partition_of
 from producers.simulate import LogLine, Simulation, lines
 from schemas.codec import decode
@@ -118,9 +118,11 @@ def _released(log: list[LogLine]) -> tuple[Counter[str], Counter[str]]:
     return outcomes, Counter(letter.reason for letter in letters)
 
 
-def test_metrics_and_logs_stand_still_while_answers_arrive_and_are_the_counts_after_the_seal(tmp_path: Path) -> None:
+def test_metrics_and_logs_stand_still_while_answers_arrive_and_are_the_counts_after_the_seal(
+    tmp_path: Path, kafka: Kafka
+) -> None:
     beginning, *deliveries, rest = parts = _parts()
-    with deployed(SIMULATION, tmp_path, processes=False) as (local, keystores):
+    with deployed(SIMULATION, tmp_path, processes=False, kafka=kafka) as (local, keystores):
         operated = Operated(local)
         operated.start()
         publish(local, keystores, beginning)

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from deploy.local import Local
+from deploy.local import Kafka, Local
 from producers.simulate import Simulation, lines
 from schemas.topics import Topic
 from tests.e2e.pipeline import (
@@ -18,13 +18,13 @@ from tests.e2e.pipeline import (
 )
 
 
-def test_a_second_worker_joins_with_rounds_open_and_the_first_is_killed(tmp_path: Path) -> None:
+def test_a_second_worker_joins_with_rounds_open_and_the_first_is_killed(tmp_path: Path, kafka: Kafka) -> None:
     simulation = Simulation(facilities=3, staff=900, rounds=3, seed=4)
     log = list(lines(simulation))
-    with deployed(simulation, tmp_path) as (local, keystores):
+    with deployed(simulation, tmp_path, kafka=kafka) as (local, keystores):
         publish(local, keystores, log[: len(log) // 2])
         _wait_for_echoes(local, at_least=3)
-        local.start("second", "-m", "wardpulse", "worker")
+        local.start("second", "-m", "wardpulse", "worker", user="worker")
         publish(local, keystores, log[len(log) // 2 : -200])
         _wait_for_echoes(local, at_least=15)
         first = local.children.pop("worker")

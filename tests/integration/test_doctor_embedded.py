@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.connection import Connection
 from deploy.embedded import embedded_broker
 from deploy.local import Local
 from deploy.settings import PREFIX, Settings
@@ -110,7 +111,7 @@ def bare() -> Iterator[Settings]:
 
 
 def test_what_a_broker_has_is_told_without_making_anything(bare: Settings) -> None:
-    log = KafkaLog(bare.bootstrap_servers)
+    log = KafkaLog(Connection.of(bare))
     assert log.topics() == {Topic.ROUNDS: PARTITIONS}
     assert log.topics() == {Topic.ROUNDS: PARTITIONS}
     with pytest.raises(BrokerUnavailable):
@@ -125,7 +126,7 @@ def test_topics_that_are_missing_are_named_and_not_made(bare: Settings, tmp_path
     assert "does not say" in found["retention"]["found"]
     assert found["clickhouse"]["do"].startswith("Run wardpulse db migrate")
     assert not (tmp_path / "none").exists()
-    assert KafkaLog(bare.bootstrap_servers).topics() == {Topic.ROUNDS: PARTITIONS}
+    assert KafkaLog(Connection.of(bare)).topics() == {Topic.ROUNDS: PARTITIONS}
 
 
 @pytest.mark.parametrize("kafka", ["localhost:1", "no-such-host.invalid:9092"])

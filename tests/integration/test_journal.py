@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from deploy.connection import Connection
 from deploy.embedded import embedded_broker
 from deploy.journal import KEPT, Journal, is_kept, read
 from schemas.errors import FatalError
@@ -53,9 +54,9 @@ def test_a_log_comes_back_record_by_record_with_its_committed_offsets(tmp_path: 
         produce(bootstrap, COHORTS, b"row")
         commit(bootstrap, SUBMISSIONS, 2)
         kept.finish()
-        before = list(KafkaLog(bootstrap).read(SUBMISSIONS, 1))
+        before = list(KafkaLog(Connection(bootstrap, embedded=True)).read(SUBMISSIONS, 1))
     with journal(tmp_path) as (kept, bootstrap):
-        log = KafkaLog(bootstrap)
+        log = KafkaLog(Connection(bootstrap, embedded=True))
         assert list(log.read(SUBMISSIONS, 1)) == before
         assert [record.value for record in log.read(COHORTS, 1)] == [b"row"]
         assert log.committed(PREFIX + WORKER_GROUP, SUBMISSIONS, 1) == 2
@@ -64,7 +65,9 @@ def test_a_log_comes_back_record_by_record_with_its_committed_offsets(tmp_path: 
         produce(bootstrap, SUBMISSIONS, b"later")
         kept.finish()
     with journal(tmp_path) as (_, bootstrap):
-        assert [record.value for record in KafkaLog(bootstrap).read(SUBMISSIONS, 1)][-1] == b"later"
+        assert [record.value for record in KafkaLog(Connection(bootstrap, embedded=True)).read(SUBMISSIONS, 1)][
+            -1
+        ] == b"later"
 
 
 def _message(bootstrap: str) -> Any:

@@ -18,6 +18,7 @@ from schemas.policy import FLOORS
 CANARY = "canary7Pass"
 NAMES = [item.name for item in fields(Settings)]
 KAFKAS = ["bootstrap.servers", "client.id", "session.timeout.ms", "minimum.k", "topic.prefix", "audit.key_file"]
+KAFKAS += ["security.protocol", "sasl.mechanism", "sasl.username", "sasl.password.file", "ssl.ca.location"]
 
 any_text = st.text(st.characters(codec=None), max_size=40)
 secret_text = st.builds("{}{}{}".format, any_text, st.just(CANARY), any_text)
@@ -33,7 +34,13 @@ addresses = st.sampled_from(
         f"chdb:/var/lib/{CANARY[:0]}tables",
     ]
 )
-values = st.one_of(any_text, secret_text, addresses, st.integers().map(str), st.sampled_from(["4", "5", "11", "-5"]))
+values = st.one_of(
+    any_text,
+    secret_text,
+    addresses,
+    st.integers().map(str),
+    st.sampled_from(["4", "5", "11", "-5", "SSL", "SASL_SSL", "SASL_PLAINTEXT"]),
+)
 names = st.one_of(st.sampled_from([PREFIX + name.upper() for name in NAMES]), any_text.map(lambda text: PREFIX + text))
 numbers = st.one_of(st.integers(), st.just(0xF**40000), st.sampled_from([4, 1, 0, -1, 5]))
 lines = st.one_of(
@@ -66,6 +73,7 @@ def read(mapping: Mapping[str, str]) -> Settings | None:
         _check_refusal(error)
         return None
     assert settings.minimum_k >= FLOORS["k"][0]
+    assert settings.slip() is None
     assert not settings.clickhouse.startswith("chdb:") or f":{CANARY}@" not in settings.clickhouse
     if "://" in settings.clickhouse:
         assert CANARY not in str(settings)

@@ -37,7 +37,9 @@ IMPORTERS: Final[Mapping[str, frozenset[str]]] = {
     "aiokafka": frozenset({"stream_processors/topology.py"}),
     "clickhouse_connect": frozenset({"stream_processors/database.py"}),
     "chdb": frozenset(),
-    "confluent_kafka": frozenset({"stream_processors/kafka_log.py", "deploy/embedded.py", "deploy/journal.py"}),
+    "confluent_kafka": frozenset(
+        {"stream_processors/kafka_log.py", "deploy/embedded.py", "deploy/journal.py", "deploy/kafka_admin.py"}
+    ),
     "kafka": frozenset({"producers/client.py", "stream_processors/writer.py"}),
     "prometheus_client": frozenset({"stream_processors/metrics.py"}),
     "pythonjsonlogger": frozenset({"stream_processors/logs.py"}),

@@ -4,10 +4,17 @@ from datetime import date
 from typing import Any
 
 import pytest
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+)
 
-from producers.client import Message, Sendable, _configuration, message, raw_message
+from deploy.connection import Connection
+from producers.client import Message, Sendable, WellbeingProducer, _configuration, message, raw_message
 from schemas.codec import MAX_BYTES, decode
-from schemas.errors import DataError, Reason, SettingsError
+from schemas.errors import AccessRefused, DataError, Reason, RetryableError, SettingsError
 from schemas.events import Node, OrganisationUpdated, RoundClosed, Submission, SubmissionWithdrawn
 
 EVENT_ID = "00000000-0000-8000-8000-000000000000"
@@ -94,7 +101,7 @@ def test_raw_bytes_keep_what_they_are() -> None:
 
 
 def test_a_real_broker_confirms_on_every_replica_and_once() -> None:
-    settings: dict[str, Any] = _configuration(embedded=False, timeout=30)
+    settings: dict[str, Any] = _configuration(Connection("kafka:9092"), timeout=30)
     assert settings["acks"] == "all"
     assert settings["enable_idempotence"] is True
     assert settings["allow_auto_create_topics"] is False
@@ -103,8 +110,66 @@ def test_a_real_broker_confirms_on_every_replica_and_once() -> None:
 
 
 def test_the_embedded_broker_keeps_order_with_one_request_in_flight() -> None:
-    settings = _configuration(embedded=True, timeout=30)
+    settings = _configuration(Connection("kafka:9092", embedded=True), timeout=30)
     assert settings["acks"] == "all"
     assert settings["api_version"] == (2, 0)
     assert settings["enable_idempotence"] is False
     assert settings["max_in_flight_requests_per_connection"] == 1
+
+
+class Unconfirming:
+    """A producer of kafka-python whose records all fail in one way."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def send(self, *_: Any, **__: Any) -> "Unconfirming":
+        return self
+
+    is_done = True
+
+    def get(self, timeout: float) -> None:
+        raise self.error
+
+    def flush(self, timeout: float) -> None:
+        """Nothing waits."""
+
+    def close(self, timeout: float) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (KafkaTimeoutError("late"), RetryableError, "Kafka did not confirm 2 events; sending them again is safe"),
+        (
+            TopicAuthorizationFailedError({"t"}),
+            AccessRefused,
+            "may not use topic .*submissions.*did not confirm 2 events",
+        ),
+        (ClusterAuthorizationFailedError(), AccessRefused, "may not do what it asks of the cluster.*did not confirm 2"),
+        (SaslAuthenticationFailedError("no"), AccessRefused, "refused the user or password.*did not confirm 2 events"),
+    ],
+)
+def test_records_refused_for_want_of_a_right_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception], said: str
+) -> None:
+    monkeypatch.setattr("producers.client._connect", lambda *_: Unconfirming(error))
+    with WellbeingProducer(Connection("kafka:9092")) as producer:
+        producer._deliver(message(SUBMISSION, None))
+        producer._pending *= 2
+        with pytest.raises(raised, match=said):
+            producer.flush()
+
+
+def test_a_refusal_at_the_end_of_a_context_does_not_hide_the_callers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.client._connect", lambda *_: Unconfirming(SaslAuthenticationFailedError("no")))
+
+    def work() -> None:
+        with WellbeingProducer(Connection("kafka:9092")) as producer:
+            producer.send(SUBMISSION)
+            raise LookupError("the caller's own")
+
+    with pytest.raises(LookupError, match="the caller's own") as found:
+        work()
+    assert "refused the user or password" in found.value.__notes__[0]

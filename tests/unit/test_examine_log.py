@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import deploy.examine
+from deploy.certificates import make_authority, make_broker_certificate
 from deploy.doctor import Finding, wanted_settings
 from deploy.examine import examine
 from schemas.codec import encode
-from schemas.errors import BrokerUnavailable
+from schemas.errors import AccessRefused, BrokerUnavailable
 from schemas.topics import PARTITIONS, TOPICS, WORKER_GROUP, WRITER_GROUP, Topic
 from stream_processors.kafka_log import Bounds, LogRecord
 from tests.unit.test_doctor import closed, opened, seen
@@ -138,3 +139,57 @@ def test_a_writer_is_given_a_moment(kafka: Kafka, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("time.sleep", sleep)
     assert look()["writer has caught up"].state == "ok"
+
+
+@pytest.fixture
+def login(tmp_path: Path) -> dict[str, str]:
+    """Settings of a secured Kafka, whose files only their owner may read."""
+    make_authority(tmp_path / "authority", NOW, days=10)
+    make_broker_certificate(tmp_path / "authority", tmp_path / "client.pem", ["client"], NOW, days=10)
+    (tmp_path / "password").write_text("a-secret\n", "utf-8")
+    (tmp_path / "password").chmod(0o600)
+    return {
+        "security_protocol": "SASL_SSL",
+        "sasl_username": "anna",
+        "sasl_password_file": str(tmp_path / "password"),
+        "ssl_ca_location": str(tmp_path / "authority" / "ca.pem"),
+        "ssl_certificate_location": str(tmp_path / "client.pem"),
+        "ssl_key_location": str(tmp_path / "client.pem"),
+    }
+
+
+SECRETS = ("kafka password", "kafka client key")
+
+
+def test_password_and_key_for_kafka_are_their_owners_alone(kafka: Kafka, login: dict[str, str]) -> None:
+    found = look(**login)
+    assert [found[name].state for name in (*SECRETS, "kafka")] == ["ok", "ok", "ok"]
+    for name, setting in zip(SECRETS, ("sasl_password_file", "ssl_key_location"), strict=True):
+        Path(login[setting]).chmod(0o640)
+        found = look(**login)
+        assert (found[name].state, found[name].do) == ("warning", f"Run chmod 600 {login[setting]}.")
+
+
+def test_a_password_or_key_that_cannot_be_read_is_a_problem_and_stops_nothing(
+    kafka: Kafka, login: dict[str, str]
+) -> None:
+    for setting in ("sasl_password_file", "ssl_key_location"):
+        Path(login[setting]).unlink()
+    found = look(**login)
+    assert [found[name].state for name in (*SECRETS, "kafka")] == ["problem", "problem", "problem"]
+    assert "cannot read sasl_password_file" in found["kafka"].found
+    assert found["kafka"].do == "Correct the setting."
+    assert found["python"].state == "ok"
+    assert "a-secret" not in str(found)
+
+
+def test_without_a_login_there_is_nothing_to_say_of_its_files(kafka: Kafka) -> None:
+    assert not set(SECRETS) & set(look())
+
+
+def test_a_refused_login_is_no_matter_of_reaching_kafka(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str) -> None:
+        raise AccessRefused("Kafka at kafka:9093 refused the user or password")
+
+    monkeypatch.setattr(kafka, "_answer", refuse)
+    assert look()["kafka"].do == "Correct the user, the password or the rights, then check again."

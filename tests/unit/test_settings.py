@@ -14,8 +14,15 @@ FULL = Settings(
     bootstrap_servers="kafka-1:9092,kafka-2:9092",
     client_id="st-anna",
     session_timeout_ms=20_000,
+    group_instance_id="worker-1",
+    security_protocol="SASL_SSL",
+    sasl_mechanism="SCRAM-SHA-256",
+    sasl_username="st-anna",
+    sasl_password_file=Path("/run/secrets/kafka-password"),
+    ssl_ca_location=Path("/etc/kafka/ca.pem"),
+    ssl_certificate_location=Path("/etc/kafka/client.pem"),
+    ssl_key_location=Path("/run/secrets/client-key.pem"),
     topic_prefix="trial-",
-    embedded=True,
     clickhouse="https://writer:a-secret@clickhouse:8443/wellbeing",
     verify_keys=Path("/run/secrets/verify-keys.json"),
     audit_key_file=Path("/run/secrets/audit.key"),
@@ -83,6 +90,80 @@ def test_a_k_that_is_no_number_is_refused_by_name(text: str) -> None:
 @pytest.mark.parametrize("settings", [Settings(), FULL])
 def test_an_environment_reads_back_as_the_settings_it_came_from(settings: Settings) -> None:
     assert Settings.read(settings.environment()) == settings
+
+
+def test_no_setting_holds_the_password_for_kafka() -> None:
+    assert not [item.name for item in fields(Settings) if "password" in item.name and not item.metadata["path"]]
+    with pytest.raises(SettingsError, match="WARDPULSE_SASL_PASSWORD is not a setting"):
+        Settings.read({"WARDPULSE_SASL_PASSWORD": "S3cret"})
+
+
+def test_a_password_is_never_sent_unencrypted() -> None:
+    with pytest.raises(SettingsError, match="may not be SASL_PLAINTEXT: password and answers would go unencrypted"):
+        Settings.read({"WARDPULSE_SECURITY_PROTOCOL": "SASL_PLAINTEXT"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "listed"),
+    [
+        ("SECURITY_PROTOCOL", "TLS", "PLAINTEXT, SSL, SASL_SSL"),
+        ("SECURITY_PROTOCOL", "", "PLAINTEXT, SSL, SASL_SSL"),
+        ("SASL_MECHANISM", "GSSAPI", "SCRAM-SHA-512, SCRAM-SHA-256, PLAIN"),
+    ],
+)
+def test_what_is_not_spoken_is_refused_with_what_is(name: str, text: str, listed: str) -> None:
+    with pytest.raises(SettingsError, match=f"WARDPULSE_{name} must be one of {listed}"):
+        Settings.read({f"WARDPULSE_{name}": text})
+
+
+LOGIN = {"sasl_username": "anna", "sasl_password_file": "pw"}
+CERTIFICATE = {"ssl_certificate_location": "c.pem", "ssl_key_location": "k.pem"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"security_protocol": "SASL_SSL"}, "SASL_SSL needs sasl_username and sasl_password_file"),
+        ({"security_protocol": "SASL_SSL", "sasl_username": "anna"}, "SASL_SSL needs sasl_password_file"),
+        ({"security_protocol": "SASL_SSL", "sasl_password_file": "pw"}, "SASL_SSL needs sasl_username"),
+        (LOGIN, "sasl_username and sasl_password_file would not be used: .* must be SASL_SSL, not PLAINTEXT"),
+        ({"security_protocol": "SSL", "sasl_username": "anna"}, "sasl_username would not be used: .* not SSL"),
+        ({"ssl_ca_location": "ca.pem"}, "ssl_ca_location would not be used: .* SSL or SASL_SSL, not PLAINTEXT"),
+        (CERTIFICATE, "ssl_certificate_location and ssl_key_location would not be used"),
+        ({"security_protocol": "SSL", "ssl_key_location": "k.pem"}, "ssl_key_location needs ssl_certificate_location"),
+        ({"security_protocol": "SSL", "ssl_certificate_location": "c"}, "ssl_certificate_location needs ssl_key_locat"),
+        ({"security_protocol": "SSL", "embedded": "true"}, "embedded needs security_protocol PLAINTEXT"),
+        ({"security_protocol": "SASL_SSL", "embedded": "true", **LOGIN}, "embedded needs security_protocol PLAINTEXT"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_by_name(given: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.read({PREFIX + name.upper(): value for name, value in given.items()})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"security_protocol": "SSL"},
+        {"security_protocol": "SSL", "ssl_ca_location": "ca.pem", **CERTIFICATE},
+        {"security_protocol": "SASL_SSL", **LOGIN},
+        {"security_protocol": "SASL_SSL", **LOGIN, "sasl_mechanism": "PLAIN", **CERTIFICATE},
+        {"security_protocol": "PLAINTEXT", "embedded": "true", "sasl_username": ""},
+    ],
+)
+def test_settings_that_go_together_are_read(given: dict[str, str]) -> None:
+    settings = Settings.read({PREFIX + name.upper(): value for name, value in given.items()})
+    assert settings.slip() is None
+    assert Settings.read(settings.environment()) == settings
+
+
+def test_a_file_and_the_environment_must_go_together_too(tmp_path: Path) -> None:
+    file = tmp_path / "wardpulse.toml"
+    file.write_text('security.protocol = "SASL_SSL"\nsasl.username = "anna"\n', "utf-8")
+    with pytest.raises(SettingsError, match="needs sasl_password_file"):
+        Settings.read({"WARDPULSE_SETTINGS": str(file)})
+    settings = Settings.read({"WARDPULSE_SETTINGS": str(file), "WARDPULSE_SASL_PASSWORD_FILE": "pw"})
+    assert settings.sasl_password_file == Path("pw")
 
 
 def test_an_environment_names_only_what_is_set() -> None:

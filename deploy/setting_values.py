@@ -1,0 +1,99 @@
+"""The values that settings may have: each is read from text, and ValueError says what it must be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from schemas.policy import FLOORS
+
+
+def text_line(text: str) -> str:
+    """Text in one line, and not empty."""
+    if not text or any(not letter.isprintable() for letter in text):
+        raise ValueError("must be text in one line, and not empty")
+    return text
+
+
+def optional_line(text: str) -> str:
+    """Text in one line, or nothing."""
+    return text_line(text) if text else text
+
+
+def security_protocol(text: str) -> str:
+    """One of Kafka's protocols, but for the one that sends a password and everything else unencrypted."""
+    if text == "SASL_PLAINTEXT":
+        raise ValueError("may not be SASL_PLAINTEXT: password and answers would go unencrypted; use SASL_SSL")
+    return one_of("PLAINTEXT", "SSL", "SASL_SSL")(text)
+
+
+def topic_prefix(text: str) -> str:
+    """What may stand before a topic's name."""
+    if not all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text) or len(text) > 100:
+        raise ValueError("may hold letters, digits, dot, dash and underscore, as Kafka's topic names do")
+    return text
+
+
+def boolean(text: str) -> bool:
+    """True or false, as people write it."""
+    try:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+    except KeyError:
+        raise ValueError("must be true or false") from None
+
+
+def path(text: str) -> Path:
+    """A path of a file or folder."""
+    return Path(text_line(text))
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    # as written by people: no signs, underscores or digits of other scripts
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+def minimum_k(text: str) -> int:
+    """A k that is not under the floor."""
+    floor, why = FLOORS["k"]
+    number = whole(text)
+    if number < floor:
+        raise ValueError(f"may not be under {floor:.0f}: {why}")
+    return number
+
+
+def session_timeout(text: str) -> int:
+    """A group's session timeout that Kafka accepts."""
+    number = whole(text)
+    if not 6_000 <= number <= 300_000:
+        raise ValueError("must lie between 6000 and 300000 milliseconds")
+    return number
+
+
+def time_zone(text: str) -> str:
+    """The name of a time zone."""
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Berlin") from None
+    return text
+
+
+def listen_address(text: str) -> str:
+    """HOST:PORT to listen at, or nothing."""
+    host, colon, port = text.rpartition(":")
+    if text and not (host and colon and port.isascii() and port.isdigit() and int(port[:6]) < 65_536):
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464, or empty for none")
+    return text
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return text
+
+    return read
