@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 import deploy.acl_commands
+import deploy.certificate_commands
 import deploy.check_commands
 import deploy.commands
 import deploy.edge_commands
+import deploy.kafka_commands
 import deploy.round_commands
 import deploy.topic_commands
 import producers.commands
@@ -24,8 +26,10 @@ from stream_processors.exits import describe, exit_code
 _FOLDERS = (
     deploy.commands,
     deploy.check_commands,
+    deploy.kafka_commands,
     deploy.topic_commands,
     deploy.acl_commands,
+    deploy.certificate_commands,
     deploy.round_commands,
     deploy.edge_commands,
     producers.commands,

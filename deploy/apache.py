@@ -29,7 +29,7 @@ _CONFIGURATION: Final = Path(__file__).parent / "kafka"
 _COMPLETE: Final = JARS / "complete"
 HOST: Final = "localhost"
 ADMIN: Final = "admin"
-_DAYS: Final = 365
+_DAYS: Final = 3650
 _STOP_SECONDS: Final = 30.0
 _FORMAT_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.1
@@ -177,24 +177,24 @@ def prepare(
     """
     if (why := missing()) is not None:
         raise SettingsError(why)
-    made = folder / _CLUSTER
-    if made.exists():
-        return _read(folder, brokers, users)
-    if folder.exists() and any(folder.iterdir()):
-        raise SettingsError(f"{folder} is not empty and holds no cluster: name another folder")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ports = _ports(brokers * len(_LISTENERS), first_port)
+    folder = folder.resolve()
+    there = _there(folder, brokers, users)
+    ports = _ports(brokers * len(_LISTENERS), first_port) if first_port or there is None else there
     nodes = tuple(
         Node(number, folder / f"broker-{number}", dict(zip(_LISTENERS, ports[number - 1 :: brokers], strict=True)))
         for number in range(1, brokers + 1)
     )
     cluster = Cluster(folder, nodes, (ADMIN, *users))
-    _make_secrets(cluster, now, random)
+    if there is None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_secrets(cluster, now, random)
     for node in nodes:
+        # written again each time: the folder may have been moved
         _write_properties(cluster, node)
-    _format(cluster, random)
-    with replacing(made) as file:
-        file.write(json.dumps([dict(node.ports) for node in nodes]).encode())
+    if there is None:
+        _format(cluster, random)
+    with replacing(folder / _CLUSTER) as file:
+        file.write(json.dumps(ports).encode())
     return cluster
 
 
@@ -228,28 +228,32 @@ def _java(*options: str) -> list[str]:
     return ["java", *_JAVA, *options, "-cp", f"{JARS}/*"]
 
 
-def _read(folder: Path, brokers: int, users: Sequence[str]) -> Cluster:
+def _there(folder: Path, brokers: int, users: Sequence[str]) -> list[int] | None:
+    """The ports of the cluster that a folder holds; None if it is to be made."""
+    if not (folder / _CLUSTER).exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise SettingsError(f"{folder} is not empty and holds no cluster: name another folder")
+        return None
     try:
-        ports = json.loads((folder / _CLUSTER).read_bytes())
-        nodes = tuple(Node(number, folder / f"broker-{number}", dict(of)) for number, of in enumerate(ports, 1))
+        ports = [int(port) for port in json.loads((folder / _CLUSTER).read_bytes())]
     except (OSError, ValueError, TypeError):
         raise SettingsError(f"{folder} holds a cluster that cannot be read: name another folder") from None
-    if len(nodes) != brokers:
-        raise SettingsError(f"{folder} holds a cluster of {len(nodes)}, not {brokers}: name another folder")
-    missing_users = [user for user in users if not _password_file(folder, user).exists()]
-    if missing_users:
-        raise SettingsError(f"{folder} holds a cluster without {', '.join(missing_users)}: name another folder")
-    return Cluster(folder, nodes, (ADMIN, *users))
+    if len(ports) != brokers * len(_LISTENERS):
+        raise SettingsError(f"{folder} holds a cluster of {len(ports) // len(_LISTENERS)}: name another folder")
+    if unknown := [user for user in users if not _password_file(folder, user).exists()]:
+        raise SettingsError(f"{folder} holds a cluster without {', '.join(unknown)}: name another folder")
+    return ports
 
 
 def _ports(count: int, first: int | None) -> list[int]:
-    if first is not None:
-        return list(range(first, first + count))
     held = [socket.socket() for _ in range(count)]
     try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
+        for number, one in enumerate(held):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", first + number if first else 0))
         return [one.getsockname()[1] for one in held]
+    except OSError:
+        raise SettingsError(f"one of the {count} ports from {first} on is in use: choose others") from None
     finally:
         for one in held:
             one.close()

@@ -12,6 +12,7 @@ from deploy.settings import Settings
 from schemas.errors import SettingsError
 
 _LONGEST_PASSWORD: Final = 1024
+_RECONNECT_MILLISECONDS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Connection:
             "bootstrap_servers": self.servers,
             "client_id": self.client_id,
             "security_protocol": self.protocol,
+            # as Kafka's own client: left alone it would wait up to half a minute, with a broker long back
+            "reconnect_backoff_max_ms": _RECONNECT_MILLISECONDS,
         }
         if self.embedded:
             given["api_version"] = (2, 0)

@@ -141,8 +141,9 @@ class WellbeingProducer:
         """Send an event; RetryableError as soon as it is known that an earlier one was not confirmed, AccessRefused if
         that is for want of a right."""
         record = message(event, self._sign)
-        if isinstance(event, RoundClosed | RoundCancelled):
-            # a marker that overtook answers would make them late for ever
+        if not isinstance(event, Submission | SubmissionWithdrawn):
+            # a marker that overtook answers would make them late for ever; a round that overtook an organisation would
+            # be under the one before
             self.flush()
         self._deliver(record)
 

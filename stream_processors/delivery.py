@@ -76,6 +76,11 @@ class _Consumer(Handover, driver.Consumer):
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the group no longer knows this member: aiokafka drops its id then, and joins anew."""
+        return not self._thread._ensure_consumer()._coordinator.member_id
+
 
 class Transport(driver.Transport):
     """Faust's aiokafka transport with this delivery."""

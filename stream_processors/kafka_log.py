@@ -84,22 +84,25 @@ class KafkaLog:
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:
         """A group's committed offset; None if it has none."""
-        with _Session(self._connection, group) as session:
-            asked = [TopicPartition(topic, partition)]
+        asked = [TopicPartition(topic, partition)]
+        with _GroupSession(self._connection, group) as session:
             found = session.ask(lambda timeout: session.client.committed(asked, timeout=timeout))[0]
-            if found.error is not None:
-                raise KafkaException(found.error)
-            return found.offset if found.offset >= 0 else None
+        if found.error is not None:
+            raise _unavailable(self._connection, KafkaException(found.error), None)
+        return found.offset if found.offset >= 0 else None
+
+    def names(self, group: str) -> set[str]:
+        """The names of a group's members, of those that have one."""
+        with _Asking(self._connection) as session:
+            found = session.client.describe_consumer_groups([group], request_timeout=_TIMEOUT)[group].result(
+                _TIMEOUT + 1
+            )
+        return {member.group_instance_id for member in found.members if member.group_instance_id}
 
     def partitions(self, topic: str) -> list[int]:
         """The partition numbers of a topic; BrokerUnavailable if there is no such topic."""
         with _Session(self._connection, _READER) as session:
-            found = session.ask(lambda timeout: session.client.list_topics(topic, timeout=timeout)).topics[topic]
-        if found.error is not None and (trouble := trouble_of(found.error.name())) is not None:
-            raise explained(trouble, self.address, f"topic {topic}")
-        if not found.partitions:
-            raise BrokerUnavailable(f"topic {topic} does not exist; create the topics first")
-        return sorted(found.partitions)
+            return session.partitions(topic)
 
     def require(self, topics: Iterable[str]) -> None:
         """BrokerUnavailable unless these topics are there, SettingsError unless they have as many partitions each."""
@@ -199,8 +202,29 @@ class _Session(_Asking):
     def _new(self, options: dict[str, Any]) -> Any:
         return Consumer(options)
 
+    def partitions(self, topic: str) -> list[int]:
+        """The partition numbers of a topic; AccessRefused if it may not be seen, or else BrokerUnavailable."""
+        found = self.ask(lambda timeout: self.client.list_topics(topic, timeout=timeout)).topics[topic]
+        if found.error is not None and (trouble := trouble_of(found.error.name())) is not None:
+            raise explained(trouble, self._connection.bootstrap, f"topic {topic}")
+        if not found.partitions:
+            raise BrokerUnavailable(f"topic {topic} does not exist; make the topics first: wardpulse topics create")
+        return sorted(found.partitions)
+
     def _close(self) -> None:
         self.client.close()
+
+
+class _GroupSession(_Session):
+    """A look at what a group has committed. An administrator's client has a call for it, and ends the whole process
+    with a segmentation fault when the group's coordinator has just moved (librdkafka 2.16)."""
+
+    def _listen(self) -> None:
+        """Who may not use the group is told so where others get records, while the call waits in vain."""
+        with suppress(KafkaException):
+            message = self.client.poll(_LISTEN)
+            if message is not None and message.error() is not None:
+                self._ear.told(message.error())
 
 
 def _unavailable(connection: Connection, error: KafkaException, heard: Trouble | None) -> BrokerUnavailable:
@@ -220,7 +244,12 @@ def _record(message: Any) -> LogRecord:
 
 def _bounds(session: _Session, topic: str, partition: int) -> Bounds:
     asked = TopicPartition(topic, partition)
-    low, high = session.ask(lambda timeout: session.client.get_watermark_offsets(asked, timeout=timeout))
+    try:
+        low, high = session.ask(lambda timeout: session.client.get_watermark_offsets(asked, timeout=timeout))
+    except KafkaException as error:
+        if error.args[0].name() == "_UNKNOWN_PARTITION":
+            session.partitions(topic)  # says why, if it is the topic
+        raise
     return Bounds(low, high)
 
 

@@ -22,7 +22,7 @@ from deploy.connection import Connection
 from deploy.settings import Settings
 from deploy.troubles import AIOKAFKA, Ear, explained, keep_discreet, trouble_in
 from schemas.codec import MAX_BYTES, encode
-from schemas.errors import BrokerUnavailable, Reason
+from schemas.errors import BrokerUnavailable, Reason, SettingsError
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
 from stream_processors.delivery import Transport
 from stream_processors.exits import stop, stop_process
@@ -73,6 +73,8 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None, watc
     async def release(_: Any, revoked: Iterable[TP], **__: Any) -> None:
         for tp in revoked:
             runners[tp.topic].release(tp.partition)
+        async with stop_process():
+            await _check_name(app, settings, log)
 
     @app.on_rebalance_complete.connect
     async def take_over(*_: Any, **__: Any) -> None:
@@ -86,6 +88,16 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None, watc
     if watch is not None:
         _look(app, anonymiser, name[Topic.SUBMISSIONS], watch)
     return app
+
+
+async def _check_name(app: faust.App, settings: Settings, log: KafkaLog) -> None:
+    """SettingsError if another worker has taken this one's name. aiokafka would join again under it, and two workers
+    would take the name, and every partition with it, from one another for ever."""
+    name, had_joined = settings.group_instance_id, app.consumer_generation_id > 0
+    if name and had_joined and app.consumer.is_forgotten:
+        names = await asyncio.to_thread(log.names, settings.topic_prefix + WORKER_GROUP)
+        if name in names:
+            raise SettingsError(f"another worker has the name {name}: give each a group_instance_id of its own")
 
 
 def _commit(app: faust.App, runners: Mapping[str, Runner], log: KafkaLog) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
+from deploy.apache import Cluster
 from deploy.demo import producer_for, send_line
 from deploy.local import Kafka, Local
 from producers.keystore import Keystore
@@ -14,6 +15,7 @@ from schemas.codec import decode
 from schemas.events import DeadLetter, FormManifest, Submission
 from schemas.topics import Topic
 from stream_processors.steps.conservation import Bucket, tally, violations
+from tests.clusters import on
 from tests.e2e.pipeline import (
     DRAIN_SECONDS,
     deployed,
@@ -25,18 +27,28 @@ from tests.e2e.pipeline import (
     versions,
 )
 
+SIMULATION = Simulation(rounds=6)
+
 
 def test_one_log_with_bad_events_gives_the_same_rows_deployed_and_pure(tmp_path: Path, kafka: Kafka) -> None:
-    log = list(lines(Simulation()))
+    _check_rows(tmp_path, kafka)
+
+
+def test_three_brokers_give_the_same_rows(tmp_path: Path, apache3: Cluster) -> None:
+    _check_rows(tmp_path, on(apache3))
+
+
+def _check_rows(folder: Path, kafka: Kafka) -> None:
+    log = list(lines(SIMULATION))
     expected = replayed(log)
-    with deployed(Simulation(), tmp_path, kafka=kafka) as (local, keystores):
+    with deployed(SIMULATION, folder, kafka=kafka) as (local, keystores):
         publish(local, keystores, log)
         local.wait_until_drained(DRAIN_SECONDS)
         _check_closed_side(local, expected.outcomes())
         local.stop()
         stored = stored_tables(local.settings.clickhouse)
     tables = expected_tables(expected)
-    assert len(tables["cohorts"]) > 500
+    assert len(tables["cohorts"]) > 300
     for name, rows in tables.items():
         assert stored[name] == rows, name
 

@@ -279,13 +279,11 @@ def test_logs_are_read_without_any_group(name: str, apache: Cluster, shared: str
             assert log.committed(shared + group, shared + role.reads[0], 1) is None
 
 
-@pytest.mark.xfail(strict=True, reason="librdkafka says that there is no such partition")
 def test_whoever_may_not_see_a_topic_is_told_so(apache: Cluster, shared: str) -> None:
     with pytest.raises(AccessRefused):
         KafkaLog(connection_of(apache, "viewer")).bounds(shared + Topic.SUBMISSIONS, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="a consumer is not told that it may not see the group, and waits in vain")
 def test_whoever_may_not_see_a_group_is_told_so(apache: Cluster, shared: str) -> None:
     with pytest.raises(AccessRefused):
         KafkaLog(connection_of(apache, "viewer")).committed(shared + WORKER_GROUP, shared + Topic.COHORTS, 1)

@@ -229,6 +229,30 @@ def test_the_docstring_check_names_what_is_public_and_silent() -> None:
     assert undocumented(source) == ["module", "A", "f", "k"]
 
 
+def missing_files(page: str, there: Callable[[str], bool]) -> list[str]:
+    """The files of ours that a page names and that are not there."""
+    named = re.findall(
+        r"(?:schemas|producers|stream_processors|dashboards|deploy|tests|benchmarks|docs)/[\w./-]+\.\w+", page
+    )
+    return sorted({name for name in named if not there(name)})
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name
+)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    def there(name: str) -> bool:
+        return (ROOT / name).exists() or (page.parent / name).exists()
+
+    assert missing_files(page.read_text("utf-8"), there) == []
+
+
+def test_the_check_of_named_files_refuses() -> None:
+    assert missing_files("see `tests/unit/test_gone.py` and docs/units.md", {"docs/units.md"}.__contains__) == [
+        "tests/unit/test_gone.py"
+    ]
+
+
 def test_nothing_is_put_off_and_no_error_is_swallowed() -> None:
     assert _violations({**PRODUCT, **CHECKS}, leftovers) == {}
 

@@ -1,7 +1,7 @@
 """What goes over the wire, without a broker: key, bytes, headers, signature, and the settings of each mode."""
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from kafka.errors import (
@@ -13,9 +13,10 @@ from kafka.errors import (
 
 from deploy.connection import Connection
 from producers.client import Message, Sendable, WellbeingProducer, _configuration, message, raw_message
+from producers.simulate import Simulation, lines
 from schemas.codec import MAX_BYTES, decode
 from schemas.errors import AccessRefused, DataError, Reason, RetryableError, SettingsError
-from schemas.events import Node, OrganisationUpdated, RoundClosed, Submission, SubmissionWithdrawn
+from schemas.events import Node, OrganisationUpdated, RoundCancelled, RoundClosed, Submission, SubmissionWithdrawn
 
 EVENT_ID = "00000000-0000-8000-8000-000000000000"
 SUBMISSION = Submission(
@@ -173,3 +174,21 @@ def test_a_refusal_at_the_end_of_a_context_does_not_hide_the_callers_error(monke
     with pytest.raises(LookupError, match="the caller's own") as found:
         work()
     assert "refused the user or password" in found.value.__notes__[0]
+
+
+EVERY_KIND = {event.type: event for event in (decode(line.value) for line in lines(Simulation(1, 100, 1, clean=True)))}
+EVERY_KIND |= {WITHDRAWN.type: WITHDRAWN, "round.cancelled": RoundCancelled(**CLOSED.model_dump(exclude={"type"}))}
+
+
+@pytest.mark.parametrize("kind", sorted(EVERY_KIND))
+def test_what_decides_about_others_is_sent_when_all_before_it_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("producers.client._connect", lambda *_: Unconfirming(KafkaTimeoutError("late")))
+    calls: list[str] = []
+    with WellbeingProducer(Connection("kafka:9092"), sign=sign) as producer:
+        monkeypatch.setattr(producer, "flush", lambda: calls.append("flush"))
+        monkeypatch.setattr(producer, "_deliver", lambda _: calls.append("deliver"))
+        producer.send(cast(Sendable, EVERY_KIND[kind]))
+        # answers and withdrawals are counted alike in any order
+        assert calls == (["deliver"] if kind.startswith("submission") else ["flush", "deliver"])

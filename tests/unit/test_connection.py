@@ -57,6 +57,7 @@ def test_without_settings_every_client_speaks_plaintext() -> None:
         "bootstrap_servers": ["localhost:9092"],
         "client_id": "wardpulse",
         "security_protocol": "PLAINTEXT",
+        "reconnect_backoff_max_ms": 1000,
     }
     assert connection.ssl_context() is None
 
@@ -83,6 +84,7 @@ def test_kafka_python_is_given_a_list_of_servers_a_login_and_a_context(folder: P
         "bootstrap_servers": ["kafka-1:9093", "kafka-2:9093"],
         "client_id": "st-anna",
         "security_protocol": "SASL_SSL",
+        "reconnect_backoff_max_ms": 1000,
         "sasl_mechanism": "SCRAM-SHA-256",
         "sasl_plain_username": "anna",
         "sasl_plain_password": PASSWORD,
