@@ -2,53 +2,57 @@
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-import deploy.acl_commands
-import deploy.certificate_commands
-import deploy.check_commands
-import deploy.commands
-import deploy.edge_commands
-import deploy.kafka_commands
-import deploy.round_commands
-import deploy.topic_commands
-import producers.commands
-import producers.key_commands
-import stream_processors.commands
 from deploy.output import printable
 from deploy.settings import FILE
 from stream_processors.exits import describe, exit_code
 
-_FOLDERS = (
-    deploy.commands,
-    deploy.check_commands,
-    deploy.kafka_commands,
-    deploy.topic_commands,
-    deploy.acl_commands,
-    deploy.certificate_commands,
-    deploy.round_commands,
-    deploy.edge_commands,
-    producers.commands,
-    producers.key_commands,
-    stream_processors.commands,
-)
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "deploy.commands": ("demo", "up", "figures"),
+    "deploy.check_commands": ("doctor", "settings", "db"),
+    "deploy.kafka_commands": ("kafka",),
+    "deploy.topic_commands": ("topics",),
+    "deploy.acl_commands": ("acls",),
+    "deploy.certificate_commands": ("certificates",),
+    "deploy.round_commands": ("rounds",),
+    "deploy.edge_commands": ("submit", "organisation"),
+    "producers.commands": ("simulate", "mapping"),
+    "producers.key_commands": ("keystore",),
+    "stream_processors.commands": ("dry-run", "worker", "writer"),
+}
+"""Module to the commands it has. Only that of the command asked for is loaded: all of them take a second."""
 _HELP = """Anonymised wellbeing telemetry for hospitals: sealed cohorts in, unit dashboards out.
 
 Try it: wardpulse demo
 """
 
 
-def application() -> typer.Typer:
-    """The command line with the commands of every folder."""
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line with the command that is asked for, or with all of them."""
     app = typer.Typer(name="wardpulse", no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback(help=_HELP)(_front)
-    for folder in _FOLDERS:
-        folder.register(app)
+    command = _command(words)
+    for module in [name for name, commands in COMMANDS.items() if command in commands] or COMMANDS:
+        import_module(module).register(app)
     return app
+
+
+def _command(words: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor the settings file."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--settings":
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def _show_version(asked: bool) -> None:
@@ -72,7 +76,7 @@ def _front(
 def main() -> None:
     """Run the command line. An error is one line on standard error and an exit code."""
     try:
-        application()()
+        application(sys.argv[1:])()
     except Exception as error:
         # it may quote names from a file
         sys.stderr.write(f"wardpulse: {printable(describe(error), keep_newlines=True)}\n")
