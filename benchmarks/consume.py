@@ -10,6 +10,7 @@ replays, uses confluent-kafka; the writer uses kafka-python, and Faust aiokafka.
 
 import argparse
 import asyncio
+import inspect
 import json
 import os
 import subprocess
@@ -128,7 +129,8 @@ def _confluent(connection: Connection, topic: str) -> Iterator[Sequence[bytes] |
 
 def _aiokafka(connection: Connection, topic: str) -> Iterator[Sequence[bytes] | None]:
     loop = asyncio.new_event_loop()
-    given = {name: value for name, value in connection.kafka_python().items() if name != "api_version"}
+    known = inspect.signature(AIOKafkaConsumer.__init__).parameters.keys() - {"api_version"}
+    given = {name: value for name, value in connection.kafka_python().items() if name in known}
 
     async def connected() -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(**given, enable_auto_commit=False)

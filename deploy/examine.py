@@ -247,7 +247,7 @@ class _Log:
     def _see_kept(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]] | Unseen:
         if self._settings.embedded or not names:
             why = "the embedded broker keeps all it has memory for" if names else "there is no topic"
-            return Unseen(why, "Use Apache Kafka for what must last." if names else "Create the topics.", "skipped")
+            return Unseen(why, "Use Apache Kafka for what must last." if names else "Run wardpulse topics create.", "skipped")
         try:
             return self._log.topic_settings(names, KAFKA_SECONDS)
         except BrokerUnavailable:
@@ -260,7 +260,7 @@ class _Log:
         rounds, submissions = (self._settings.topic_prefix + topic for topic in (Topic.ROUNDS, Topic.SUBMISSIONS))
         counts = self._topics.partitions
         if rounds not in counts or submissions not in counts:
-            return Unseen("topics are missing", "Create them.", "skipped")
+            return Unseen("topics are missing", "Run wardpulse topics create.", "skipped")
         events: dict[int, list[Any]] = {number: self._events(rounds, number) for number in range(counts[rounds])}
         starts = {number: self._log.bounds(submissions, number).start for number in range(counts[submissions])}
         echoes = {number: [event for event in found if isinstance(event, Echo)] for number, found in events.items()}
@@ -287,7 +287,7 @@ class _Log:
         names = [self._settings.topic_prefix + topic for topic in topics]
         places = [(name, number) for name in names for number in range(self._topics.partitions.get(name, 0))]
         if any(name not in self._topics.partitions for name in names):
-            return Unseen("topics are missing", "Create them.", "skipped")
+            return Unseen("topics are missing", "Run wardpulse topics create.", "skipped")
         ends = {place: self._log.bounds(*place).end for place in places}
         for look in range(_LOOKS):
             time.sleep(1.0 if look else 0.0)
