@@ -247,7 +247,9 @@ class _Log:
     def _see_kept(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]] | Unseen:
         if self._settings.embedded or not names:
             why = "the embedded broker keeps all it has memory for" if names else "there is no topic"
-            return Unseen(why, "Use Apache Kafka for what must last." if names else "Run wardpulse topics create.", "skipped")
+            return Unseen(
+                why, "Use Apache Kafka for what must last." if names else "Run wardpulse topics create.", "skipped"
+            )
         try:
             return self._log.topic_settings(names, KAFKA_SECONDS)
         except BrokerUnavailable:

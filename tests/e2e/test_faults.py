@@ -48,7 +48,7 @@ DISK_MEGABYTES = 48
 def break_off(local: Local, node: Node, how: str, publisher: Publisher, *options: str) -> None:
     """Publish to a worker that, in the middle of a close, ends a broker; return when the broker has ended."""
     publisher.start()
-    wait_until(lambda: publisher.is_busy, "a round is closed")
+    wait_until(lambda: publisher.is_busy, "the log is being sent")
     local.start("worker", "-m", "tests.e2e.signalled", "cohort.sealed", "1", how, str(node.pid), *options)
     wait_until_ended(node)
     assert publisher.is_busy
