@@ -49,7 +49,7 @@ from stream_processors.steps.ledger import Ledger, ledger
 
 KAFKA_SECONDS: Final = 5.0
 TABLES_SECONDS: Final = 12.0
-_HELD_SECONDS: Final = 3.0
+_HELD_SECONDS: Final = 5.0
 _LOOKS: Final = 3
 _OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,11 +59,36 @@ def apache() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def apache3() -> Iterator[Cluster]:
+def _three() -> Iterator[list[tuple[Cluster, ExitStack]]]:
+    """Three brokers while tests on end use them: idle, they would slow down all others."""
+    running: list[tuple[Cluster, ExitStack]] = []
+    yield running
+    _stop(running)
+
+
+@pytest.fixture
+def apache3(_three: list[tuple[Cluster, ExitStack]], request: pytest.FixtureRequest) -> Cluster:
     """Apache Kafka with three brokers. Whoever stops one starts it again."""
     require_apache()
-    with cluster_of(3) as cluster:
-        yield cluster
+    if not _three:
+        stack = ExitStack()
+        _three.append((stack.enter_context(cluster_of(3)), stack))
+    request.node.stash[_THREE] = _three
+    return _three[0][0]
+
+
+_THREE: Final = pytest.StashKey[list[tuple[Cluster, ExitStack]]]()
+
+
+def _stop(running: list[tuple[Cluster, ExitStack]]) -> None:
+    while running:
+        running.pop()[1].close()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the three brokers when the next test needs none of them."""
+    if _THREE in item.stash and (nextitem is None or "apache3" not in getattr(nextitem, "fixturenames", ())):
+        _stop(item.stash[_THREE])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from producers.client import partition_of
 from producers.simulate import LogLine, Simulation, lines
 from schemas.errors import LogTruncated, SettingsError
 from schemas.topics import PARTITIONS, WORKER_GROUP, WRITER_GROUP, Topic
-from tests.clusters import USERS, on, require_apache
+from tests.clusters import USERS, on, quickly, require_apache
 from tests.e2e.faults import (
     Eye,
     Publisher,
@@ -92,7 +92,7 @@ def test_the_leader_and_then_the_coordinator_are_killed_during_a_close(tmp_path:
             victim = who()
             break_off(local, apache3.nodes[victim - 1], "SIGKILL", publisher, "--patient")
             # a group that is asked about while its coordinator moves once ended the process that asked
-            wait_until(lambda: local.log.committed(group, topic, partition) is not None, "the group answers")
+            assert local.log.committed(group, topic, partition) is not None
             wait_until(partial(_has_moved, who, victim), "another broker has taken over")
             supervisor.wait_for(publisher)
             restart(apache3, apache3.nodes[victim - 1])
@@ -164,39 +164,39 @@ def _start_a_twin(local: Local, name: str) -> None:
 @pytest.mark.xdist_group("apache")
 def test_worker_and_writer_stop_when_what_they_need_was_deleted(tmp_path: Path, apache: Cluster) -> None:
     log = list(lines(LOG))
-    half = middle(log)
+    half, cut = middle(log), _last_opened(log)
     with deployed(LOG, tmp_path, kafka=on(apache)) as (local, keystores):
         publish(local, keystores, log[:half])
         wait_until_drained(local)
         local.children.pop("writer").stop()
-        published = log[half : _last_opened(log) + 1]
-        publish(local, keystores, published)
-        echoes = len(replayed(log[: half + len(published)]).echoes)
-        wait_until(lambda: len(events(local, Topic.ROUNDS)) == echoes, "rounds are open")
+        publish(local, keystores, log[half:cut])
+        wait_until(lambda: len(events(local, Topic.ROUNDS)) == len(replayed(log[:cut]).echoes), "rounds are open")
         local.stop()
         before = _standing(local)
-        facility = str(published[-1].facility)
-        partition = partition_of(facility, PARTITIONS)
-        for topic in (Topic.SUBMISSIONS, Topic.COHORTS):
-            end = local.log.bounds(local.topic(topic), partition).end
-            operator(apache).delete_records(local.topic(topic), partition, end)
-        for process, topic, group in (
-            ("worker", Topic.SUBMISSIONS, WORKER_GROUP),
-            ("writer", Topic.COHORTS, WRITER_GROUP),
-        ):
-            child = local.start(process, "-m", "wardpulse", process)
-            assert child.process.wait(EXIT_SECONDS) == LogTruncated.exit_code, child.log.read_text()[-3000:]
-            end = local.log.bounds(local.topic(topic), partition).end
-            said = rf"{re.escape(local.topic(topic))} \[{partition}\] holds offsets {end} to {end}, but (\d+) is needed"
-            found = re.search(said, child.log.read_text())
-            assert found is not None, child.log.read_text()[-3000:]
-            committed = local.log.committed(local.settings.topic_prefix + group, local.topic(topic), partition)
-            assert (committed or 0) <= int(found[1]) < end
-            local.children.pop(process).stop()
+        partition = partition_of(str(log[cut - 1].facility), PARTITIONS)
+        # the worker needs the cohorts too: they go when it has been seen to miss the submissions
+        _delete_and_start(apache, local, "worker", WORKER_GROUP, Topic.SUBMISSIONS, partition)
+        _delete_and_start(apache, local, "writer", WRITER_GROUP, Topic.COHORTS, partition)
         assert _standing(local) == before
 
 
+def _delete_and_start(cluster: Cluster, local: Local, process: str, group: str, needed: Topic, partition: int) -> None:
+    """Delete what a process has yet to read, and see it end for that."""
+    topic = local.topic(needed)
+    end = local.log.bounds(topic, partition).end
+    operator(cluster).delete_records(topic, partition, end)
+    child = local.start(process, "-m", "wardpulse", process)
+    assert child.process.wait(EXIT_SECONDS) == LogTruncated.exit_code, child.log.read_text()[-3000:]
+    said = rf"{re.escape(topic)} \[{partition}\] holds offsets {end} to {end}, but (\d+) is needed"
+    found = re.search(said, child.log.read_text())
+    assert found is not None, child.log.read_text()[-3000:]
+    committed = local.log.committed(local.settings.topic_prefix + group, topic, partition)
+    assert (committed or 0) <= int(found[1]) < end
+    local.children.pop(process).stop()
+
+
 def _last_opened(log: list[LogLine]) -> int:
+    """Where some answers of the last round have been sent."""
     return max(at for at, line in enumerate(log) if b'"round.opened"' in line.value) + 30
 
 
@@ -218,7 +218,7 @@ def test_the_brokers_disk_is_full_while_a_log_is_published(tmp_path: Path) -> No
     require_apache()
     require_namespaces()
     log = list(lines(LOG))
-    cluster = prepare(tmp_path / "cluster", 1, USERS, datetime.now(UTC), secrets.token_bytes)
+    cluster = quickly(prepare(tmp_path / "cluster", 1, USERS, datetime.now(UTC), secrets.token_bytes))
     (node,) = cluster.nodes
     with small_disk(node.folder / "data", DISK_MEGABYTES) as disk:
         node.prefix = disk.prefix
