@@ -36,13 +36,12 @@ def _refuse(*_: Any, **__: Any) -> None:
     pytest.fail("a unit or property test opened a network connection")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Where tests run in several processes, those that share a cluster run in one."""
-    for item in items:
-        names = {*getattr(item, "fixturenames", ()), *_parameters(item)}
-        if (cluster := next((name for name in ("apache3", "apache") if name in names), None)) is not None:
-            item.add_marker(pytest.mark.xdist_group(cluster))
+    names = {*getattr(item, "fixturenames", ()), *_parameters(item)}
+    cluster = next((name for name in ("apache3", "apache") if name in names), None)
+    if cluster is not None and item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(cluster))
 
 
 def _parameters(item: pytest.Item) -> set[str]:

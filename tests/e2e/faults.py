@@ -116,7 +116,7 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Start a process of the product, in place of one of the same name."""
-        self._local.start(name, "-m", "wardpulse", ROLES[name], user=ROLES[name])
+        self._local.start(name, "-m", "wardpulse", ROLES[name], "--with-parent", user=ROLES[name])
 
     def wait_for(self, publisher: Publisher) -> None:
         """Wait until everything is published."""

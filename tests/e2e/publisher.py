@@ -6,6 +6,7 @@ kafka-python leaves the sockets of a producer that lost its broker to the garbag
 """
 
 import json
+import os
 import pickle
 import sys
 import threading
@@ -93,8 +94,9 @@ def main() -> None:
 
 
 def _wait_for_line(then: threading.Event) -> None:
-    sys.stdin.buffer.readline()
-    then.set()
+    while sys.stdin.buffer.readline():
+        then.set()
+    os._exit(1)  # whoever started this is gone
 
 
 if __name__ == "__main__":

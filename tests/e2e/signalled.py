@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy.settings import Settings
 from deploy.wiring import live_rules
+from stream_processors.exits import end_with_parent
 
 ACK_SECONDS = 6.0
 
@@ -23,6 +24,7 @@ def main() -> None:
     is_patient = "--patient" in rest
     target = int(rest[0]) if rest and rest[0].isdigit() else os.getpid()
     settings = Settings.read(os.environ)
+    end_with_parent()
 
     from stream_processors import topology
 

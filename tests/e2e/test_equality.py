@@ -27,7 +27,7 @@ from tests.e2e.pipeline import (
     versions,
 )
 
-SIMULATION = Simulation(rounds=4)
+SIMULATION = Simulation(rounds=3)
 
 
 def test_one_log_with_bad_events_gives_the_same_rows_deployed_and_pure(tmp_path: Path, kafka: Kafka) -> None:

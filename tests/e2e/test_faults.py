@@ -55,7 +55,7 @@ def break_off(local: Local, node: Node, how: str, publisher: Publisher, *options
     publisher.hurry()
 
 
-@pytest.mark.xdist_group("apache")
+@pytest.mark.xdist_group("faults")
 def test_a_broker_is_stopped_and_then_killed_during_a_close(tmp_path: Path, apache: Cluster) -> None:
     log, node = list(lines(LOG)), apache.nodes[0]
     half = middle(log)
@@ -105,7 +105,7 @@ def _has_moved(who: Callable[[], int], victim: int) -> bool:
     return who() not in (-1, victim)
 
 
-@pytest.mark.xdist_group("apache")
+@pytest.mark.xdist_group("faults")
 def test_a_worker_paused_in_a_close_wakes_up_when_another_has_its_partitions(tmp_path: Path, apache: Cluster) -> None:
     log = list(lines(LOG))
     half = middle(log)
@@ -129,7 +129,7 @@ def test_a_worker_paused_in_a_close_wakes_up_when_another_has_its_partitions(tmp
     assert stored == expected_tables(replayed(log))
 
 
-@pytest.mark.xdist_group("apache")
+@pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize("name", ["", "worker-1"])
 def test_a_killed_worker_joins_again_nameless_or_under_its_name(tmp_path: Path, apache: Cluster, name: str) -> None:
     log = list(lines(LOG))
@@ -161,7 +161,7 @@ def _start_a_twin(local: Local, name: str) -> None:
     local.children.pop("worker").stop()
 
 
-@pytest.mark.xdist_group("apache")
+@pytest.mark.xdist_group("faults")
 def test_worker_and_writer_stop_when_what_they_need_was_deleted(tmp_path: Path, apache: Cluster) -> None:
     log = list(lines(LOG))
     half, cut = middle(log), _last_opened(log)
@@ -213,7 +213,7 @@ def _standing(local: Local) -> object:
     return written, committed, stored_tables(local.settings.clickhouse)
 
 
-@pytest.mark.xdist_group("apache3")
+@pytest.mark.xdist_group("faults")
 def test_the_brokers_disk_is_full_while_a_log_is_published(tmp_path: Path) -> None:
     require_apache()
     require_namespaces()
