@@ -6,7 +6,6 @@ kafka-python leaves the sockets of a producer that lost its broker to the garbag
 """
 
 import json
-import os
 import pickle
 import sys
 import threading
@@ -94,9 +93,8 @@ def main() -> None:
 
 
 def _wait_for_line(then: threading.Event) -> None:
-    while sys.stdin.buffer.readline():
-        then.set()
-    os._exit(1)  # whoever started this is gone
+    sys.stdin.buffer.readline()
+    then.set()
 
 
 if __name__ == "__main__":
