@@ -6,9 +6,7 @@ from concurrent.futures import Future
 from typing import Any, Final, cast
 
 from confluent_kafka import KafkaException, TopicPartition
-
-# these it offers, without listing them in its types
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
+from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -20,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from deploy.acls import EVERYBODY, USER, Entry, Resource, missing
+from deploy.acls import Entry, Resource, missing
 from deploy.connection import Connection
 from deploy.roles import Grant, Operation
 from deploy.topic_plan import KafkaTopic
@@ -43,12 +41,14 @@ _OPERATIONS: Final[Mapping[Operation, AclOperation]] = {
     "Describe": AclOperation.DESCRIBE,
     "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
 }
+_ANYTHING: Final[Any] = None
+"""What a filter is told to let everything through; its types leave it out."""
 _EVERY_ENTRY: Final = AclBindingFilter(
     ResourceType.ANY,
-    None,  # type: ignore[arg-type]
+    _ANYTHING,
     ResourcePatternType.ANY,
-    None,  # type: ignore[arg-type]
-    None,  # type: ignore[arg-type]
+    _ANYTHING,
+    _ANYTHING,
     AclOperation.ANY,
     AclPermissionType.ANY,
 )
@@ -113,16 +113,6 @@ class KafkaAdmin:
         if not found and not self._has_authorizer():
             raise BrokerUnavailable(f"Kafka at {self._at}: {_DO['SECURITY_DISABLED']}")
         return [_entry(binding) for binding in found]
-
-    def allowed(self) -> set[Grant]:
-        """What single users may do with single topics and groups, of all that the list says."""
-        return {
-            Grant(entry.principal.removeprefix(USER), entry.resource, entry.name, entry.operation)  # type: ignore[arg-type]
-            for entry in self.entries()
-            if entry.principal.startswith(USER) and entry.principal != EVERYBODY
-            if entry.resource in ("topic", "group") and entry.operation in _OPERATIONS
-            if entry == Entry(entry.principal, entry.resource, entry.name, entry.operation)
-        }
 
     def allow(self, grants: Sequence[Grant]) -> None:
         """Add entries to the list; one that is there already stays. Returns when the list shows them."""

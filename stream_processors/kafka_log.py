@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-
-# these it offers, without listing them in its types
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from deploy.connection import Connection
 from deploy.troubles import Ear, Trouble, explained, trouble_of

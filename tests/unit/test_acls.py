@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from typer.testing import CliRunner
@@ -191,9 +191,15 @@ def test_the_roles_are_shown_as_a_table_and_as_json() -> None:
 
 
 def test_the_table_of_access_says_what_is_granted() -> None:
-    long = {"read": "Read", "write": "Write", "settings": "DescribeConfigs", "use": "Read", "see": "Describe"}
+    long: dict[str, Any] = {
+        "read": "Read",
+        "write": "Write",
+        "settings": "DescribeConfigs",
+        "use": "Read",
+        "see": "Describe",
+    }
     said = {
-        Grant(role, "group" if row["topic or group"] == name else "topic", row["topic or group"], long[word])  # type: ignore[arg-type]
+        Grant(role, "group" if row["topic or group"] == name else "topic", row["topic or group"], long[word])
         for row in access_rows()
         for role in ROLES
         for word in filter(None, row[role].split(", "))
