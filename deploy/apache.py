@@ -5,6 +5,7 @@ For tests, trials and benchmarks, with the security of a production cluster. The
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -119,7 +120,7 @@ class Cluster:
 
     folder: Path
     nodes: tuple[Node, ...]
-    users: tuple[str, ...] = field(default=())
+    users: tuple[str, ...] = ()
 
     @property
     def bootstrap(self) -> str:
@@ -304,7 +305,14 @@ def _format(cluster: Cluster, random: Callable[[int], bytes]) -> None:
     said = {node.number: _end_of_formatting(node, process) for node, process in started}
     for number, error in said.items():
         if error is not None:
-            raise BrokerUnavailable(f"the storage of broker {number} could not be made: {error[-500:]}")
+            raise BrokerUnavailable(
+                f"the storage of broker {number} could not be made: {without_passwords(error)[-500:]}"
+            )
+
+
+def without_passwords(said: str) -> str:
+    """What kafka-storage says of an error: it may quote the words it was given, in lines of its own breaking."""
+    return re.sub(r"password=[^\]]*", "password=***", said)
 
 
 def _end_of_formatting(node: Node, process: subprocess.Popen[str]) -> str | None:
