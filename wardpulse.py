@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "producers.commands": ("simulate", "mapping"),
     "producers.key_commands": ("keystore",),
     "stream_processors.commands": ("dry-run", "worker", "writer"),
+    "stream_processors.audit_commands": ("audit",),
 }
 """Module to the commands it has. Only that of the command asked for is loaded: all of them take a second."""
 _HELP = """Anonymised wellbeing telemetry for hospitals: sealed cohorts in, unit dashboards out.

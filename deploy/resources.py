@@ -4,6 +4,7 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any
 
 import yaml
 
@@ -11,11 +12,16 @@ from schemas.instruments.model import Instrument
 from schemas.instruments.scoring import Catalogue
 
 
-def instruments() -> tuple[Instrument, ...]:
-    """Every instrument definition, in id order."""
+def definitions() -> tuple[dict[str, Any], ...]:
+    """Every instrument definition as it is written, in id order."""
     folder = files("schemas") / "instruments"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return tuple(Instrument.model_validate(yaml.safe_load((folder / name).read_text("utf-8"))) for name in names)
+    return tuple(yaml.safe_load((folder / name).read_text("utf-8")) for name in names)
+
+
+def instruments() -> tuple[Instrument, ...]:
+    """Every instrument, in id order."""
+    return tuple(Instrument.model_validate(definition) for definition in definitions())
 
 
 @cache

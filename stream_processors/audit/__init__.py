@@ -1,0 +1,1 @@
+"""The auditor: decides from published rows and closed evidence alone, sharing no code with the anonymiser."""

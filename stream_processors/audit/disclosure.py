@@ -1,0 +1,61 @@
+"""The audit of disclosure: every check over everything ever published. Pure; see docs/privacy.md, "The auditor"."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from stream_processors.audit import calendar, coding, figures, identities, membership, outcomes, sinks
+from stream_processors.audit.evidence import Evidence
+from stream_processors.audit.instruments import Definition, scales
+from stream_processors.audit.report import Finding, Report, rows_of
+
+CODING: Final = "coded totals"
+Told = Callable[[str], None]
+
+
+def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = lambda _: None) -> Report:
+    """Decide whether the published rows keep the promise. `told` hears of each check before it begins.
+
+    InputRefused if the evidence is not whole: a tree with a gap, a manifest that lacks a part, a row without one.
+    """
+    report, known = Report(), scales(definitions)
+    order_of_sealing(evidence)
+    checks: list[tuple[str, int, Callable[[], Iterator[Finding]]]] = [
+        (identities.CHECK, len(evidence.cohorts), lambda: identities.findings(evidence)),
+        (membership.CHECK, len(evidence.cohorts), lambda: membership.findings(evidence)),
+        (outcomes.CHECK, len(evidence.sealed), lambda: outcomes.findings(evidence)),
+        (CODING, len(evidence.cohorts), lambda: _coded(evidence, known)),
+        (calendar.CHECK, len(evidence.rounds), lambda: calendar.findings(evidence)),
+        (sinks.SENSITIVE, len(evidence.rounds), lambda: sinks.sensitive_findings(evidence, known.values())),
+        (sinks.CHECK, sum(1 for _ in evidence.rows()), lambda: sinks.findings(evidence)),
+        (figures.CHECK, len(evidence.figures), lambda: figures.findings(evidence, known)),
+    ]
+    for name, examined, check in checks:
+        told(name)
+        report.add(name, examined, check())
+    report.notes += outcomes.notes(evidence)
+    return report
+
+
+CHECKS: Final = 8
+
+
+def order_of_sealing(evidence: Evidence) -> None:
+    """Order a facility's rounds by the offsets of their close markers, where the manifests tell them."""
+    for sealed in evidence.sealed:
+        evidence.order[sealed.facility, sealed.round] = sealed.closed_offset
+
+
+def _coded(evidence: Evidence, known: figures.Scales) -> Iterator[Finding]:
+    guards = {sealed.asked: sealed.policy.guard for sealed in evidence.rounds}
+    verdicts: dict[tuple[object, ...], str | None] = {}
+    for row in evidence.cohorts:
+        scale, guard = known.get((row.form, row.scale)), guards.get(row.asked)
+        if scale is None:
+            yield Finding(CODING, "unsafe", "a total of something that is no scale of its form", rows_of([row.name]))
+        elif guard is not None:
+            numbers = (row.n, row.score_low, row.score_high, row.at_risk_low, row.at_risk_high)
+            key = (row.form, row.scale, guard, *numbers)
+            if key not in verdicts:
+                verdicts[key] = coding.fault(row, scale, guard)
+            if (wrong := verdicts[key]) is not None:
+                yield Finding(CODING, "unsafe", wrong, rows_of([row.name]))

@@ -1,0 +1,205 @@
+"""What the auditor decides about: every published row as it was found, and the closed evidence behind the rows.
+
+Numbers are integers or fractions, so that nothing is decided by rounding.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+
+Number = int | Fraction
+Asked = tuple[str, str, str]
+"""(facility, round, form): what is sealed together."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortRow:
+    """One published row of one cohort and scale. `at` says where it was found."""
+
+    at: str = field(compare=False)
+    cohort_id: str
+    facility: str
+    node: str
+    path: tuple[str, ...]
+    round: str
+    form: str
+    scale: str
+    n: Number
+    score_low: Number
+    score_high: Number
+    at_risk_low: Number | None
+    at_risk_high: Number | None
+    policy_hash: str
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+    @property
+    def name(self) -> str:
+        """How a report calls the row."""
+        return f"{self.node}, {self.round}, {self.form} {self.scale}, n={self.n}, cohort {self.cohort_id} ({self.at})"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """One published indicator: a node's figures over a window of rounds."""
+
+    at: str = field(compare=False)
+    facility: str
+    node: str
+    path: tuple[str, ...]
+    round: str
+    form: str
+    scale: str
+    window: int
+    state: str
+    counts: tuple[tuple[str, int], ...]
+    figures: tuple[tuple[str, Number | None], ...]
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+    @property
+    def name(self) -> str:
+        """How a report calls the row."""
+        return f"figures of {self.node}, {self.round}, {self.form} {self.scale} ({self.at})"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """The policy a form of a round was sealed under. What ClickHouse did not keep in earlier versions is None."""
+
+    k: int
+    coalition: int
+    outside: int
+    identity: str
+    k_sensitive: int | None = None
+    headcount_slack: Number | None = None
+
+    @property
+    def smallest(self) -> int:
+        """K, the fewest people of a cohort."""
+        return self.k + self.coalition
+
+    @property
+    def guard(self) -> int:
+        """e, the people a coding box leaves room for."""
+        return self.coalition + 1
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """A sealed round and one of its forms."""
+
+    at: str = field(compare=False)
+    facility: str
+    round: str
+    form: str
+    first: date
+    last: date
+    policy: PolicyRow
+    policy_hash: str
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form."""
+        return self.facility, self.round, self.form
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown."""
+
+    at: str = field(compare=False)
+    facility: str
+    round: str
+    form: str
+    node: str
+    path: tuple[str, ...]
+    kind: str
+    state: str
+    headcount: Number | None
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Closed side: the members of one cohort as tags, one of possibly several parts."""
+
+    at: str = field(compare=False)
+    facility: str
+    round: str
+    form: str
+    cohort_id: str
+    node: str
+    part: int
+    parts: int
+    policy_hash: str
+    tags: tuple[bytes, ...]
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Closed side: the cohorts a form was sealed into, when its round was closed, and its counts by outcome."""
+
+    at: str = field(compare=False)
+    facility: str
+    round: str
+    form: str
+    closed_offset: int
+    policy_hash: str
+    cohorts: tuple[str, ...]
+    outcomes: Mapping[str, int] = field(hash=False)
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A column or table that the contract does not have, with a value of it."""
+
+    at: str
+    column: str
+    value: object
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything there is to audit. Repeats of a row collapse, versions of it stay.
+
+    `memberships` is None where no closed evidence was given; `order` tells the rounds of a facility in the order they
+    were sealed, where the source of the rows tells it.
+    """
+
+    cohorts: dict[CohortRow, None] = field(default_factory=dict)
+    figures: dict[FigureRow, None] = field(default_factory=dict)
+    rounds: dict[RoundRow, None] = field(default_factory=dict)
+    nodes: dict[NodeRow, None] = field(default_factory=dict)
+    memberships: dict[Membership, None] | None = None
+    sealed: dict[Sealed, None] = field(default_factory=dict)
+    order: dict[tuple[str, str], int] = field(default_factory=dict)
+    extras: list[Extra] = field(default_factory=list)
+
+    def rows(self) -> Iterator[CohortRow | FigureRow | NodeRow | RoundRow]:
+        """Every open row."""
+        yield from self.cohorts
+        yield from self.figures
+        yield from self.nodes
+        yield from self.rounds

@@ -1,0 +1,202 @@
+"""Published tables from elsewhere: which hidden cells can be worked out, exactly, and in what range each lies.
+
+A table is CSV with the columns `name`, `value` and `cells`: one row per published total, its value (12, 3.5 or 7/2) and
+the cells it adds up, separated by spaces, each with a coefficient if it is not 1 (2*a). A total of one cell publishes
+that cell. The list of hidden cells is CSV with the column `cell` and, where several cells are one person's answers, the
+column `respondent`.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from io import StringIO
+from typing import Any, Final
+
+from schemas.errors import InputRefused
+from stream_processors.audit.bounds import Bounds, Contradiction, bounds, is_possible
+from stream_processors.audit.linear import Groups, Isolated, Total, Undecided, isolate
+from stream_processors.audit.report import EXIT_CODES, Verdict
+
+BUDGET: Final = 200_000
+_LONGEST_FIELD: Final = 1_000_000
+_LONGEST_NUMBER: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Published totals, and the hidden cells with whom each is of."""
+
+    totals: tuple[Total, ...]
+    hidden: Mapping[str, str]
+
+    @property
+    def published(self) -> frozenset[str]:
+        """The cells that have a row of their own."""
+        return frozenset(next(iter(total.cells)) for total in self.totals if _is_of_one_cell(total))
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """What can be worked out: a combination that isolates, and the range of each hidden cell."""
+
+    isolated: Isolated | None
+    ranges: Mapping[str, Bounds]
+    is_decided: bool
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The hidden cells that can only have one value."""
+        return tuple(cell for cell, found in self.ranges.items() if found.is_known)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Unsafe if a combination isolates too few people or a hidden cell is known."""
+        if self.isolated is not None or self.known:
+            return "unsafe"
+        return "safe" if self.is_decided else "undecided"
+
+    @property
+    def exit_code(self) -> int:
+        """0 safe, 1 unsafe, 2 undecided."""
+        return EXIT_CODES[self.verdict]
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON values; numbers as text, so that they stay exact."""
+        found = self.isolated
+        combination = None
+        if found is not None:
+            combination = {
+                "terms": [{"coefficient": str(value), "row": name} for name, value in found.terms],
+                "cells": {cell: str(value) for cell, value in found.cells},
+                "people": found.people,
+                "value": None if found.value is None else str(found.value),
+                "is_shortest": found.is_shortest,
+            }
+        ranges = {
+            cell: {"low": str(one.low), "high": None if one.high is None else str(one.high)}
+            for cell, one in self.ranges.items()
+        }
+        return {"verdict": self.verdict, "combination": combination, "hidden": ranges, "known": list(self.known)}
+
+
+def read_tables(tables: Sequence[tuple[str, str]], hidden: tuple[str, str]) -> Table:
+    """Tables, each (file name, text), joined; InputRefused names file, line and column."""
+    totals: dict[str, Total] = {}
+    for name, text in tables:
+        for line, row in _rows(name, text, ("name", "value", "cells")):
+            total = _total(row, f"{name} line {line}")
+            if totals.setdefault(total.name, total) != total:
+                raise InputRefused(f"{name} line {line}: a row of this name was given before, with another content")
+    owners = {
+        row["cell"].strip(): (row.get("respondent") or "").strip() or row["cell"].strip()
+        for _, row in _rows(*hidden, ("cell",))
+    }
+    table = Table(tuple(totals.values()), owners)
+    _check(table, hidden[0])
+    return table
+
+
+def audit_table(table: Table, smallest: int = 2, minimum: Fraction = Fraction(0)) -> TableReport:
+    """Decide whether the totals tell a hidden cell, or combine to cells of fewer than `smallest` respondents.
+
+    `minimum` is what a cell is at the least. InputRefused if the totals contradict one another.
+    """
+    # what is published cannot be isolated: it counts as enough people
+    groups = Groups(table.hidden, dict.fromkeys(table.published - set(table.hidden), smallest))
+    found = isolate(table.totals, groups, smallest, BUDGET)
+    try:
+        ranges = bounds(table.totals, table.hidden, minimum, None)
+    except Contradiction:
+        names = ", ".join(total.name for total in _contradicting(table.totals, minimum))
+        raise InputRefused(f"the table does not add up; these rows contradict one another: {names}") from None
+    return TableReport(found if isinstance(found, Isolated) else None, ranges, not isinstance(found, Undecided))
+
+
+def table_lines(report: TableReport) -> Iterator[str]:
+    """The report in words."""
+    found = report.isolated
+    if found is not None:
+        yield f"unsafe: these rows combine to what {found.people} respondents gave"
+        for name, factor in found.terms:
+            times = "" if abs(factor) == 1 else f"{abs(factor)} x "
+            yield f"  {'+' if factor > 0 else '-'} {times}{name}"
+        left = " + ".join(cell if value == 1 else f"{value} x {cell}" for cell, value in found.cells)
+        shortest = "" if found.is_shortest else " (a shorter combination may exist)"
+        yield f"  = {left} = {found.value}{shortest}"
+    for cell, one in report.ranges.items():
+        value = f"is {one.low}: nothing else is possible" if one.is_known else f"is from {one.low} to {_top(one)}"
+        yield f"hidden {cell} {value}"
+    yield f"verdict: {report.verdict}"
+
+
+def _top(one: Bounds) -> str:
+    return "any number" if one.high is None else str(one.high)
+
+
+def _rows(name: str, text: str, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    if "\0" in text:
+        raise InputRefused(f"{name} holds zero bytes: is it CSV?")
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.DictReader(StringIO(text), strict=True)
+    try:
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputRefused(f"{name} line 1: column {missing[0]} is missing; needed are {', '.join(columns)}")
+        for row in reader:
+            given = {column: value for column, value in row.items() if column}
+            short = [column for column in columns if not (given.get(column) or "").strip()]
+            if short:
+                raise InputRefused(f"{name} line {reader.line_num}: column {short[0]} is empty")
+            yield reader.line_num, given
+    except csv.Error:
+        raise InputRefused(f"{name} line {reader.line_num}: this is not CSV") from None
+
+
+def _total(row: Mapping[str, str], at: str) -> Total:
+    cells: dict[str, Fraction] = {}
+    for part in row["cells"].split():
+        coefficient, _, cell = part.rpartition("*")
+        if not cell or cell in cells:
+            raise InputRefused(f"{at}: column cells names a cell twice, or a coefficient without one")
+        cells[cell] = _number(coefficient, at, "cells") if coefficient else Fraction(1)
+        if not cells[cell]:
+            raise InputRefused(f"{at}: column cells has a coefficient of zero")
+    return Total(row["name"].strip(), cells, _number(row["value"], at, "value"))
+
+
+def _number(text: str, at: str, column: str) -> Fraction:
+    try:
+        if len(text) > _LONGEST_NUMBER or "e" in text.lower():
+            raise ValueError
+        return Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        raise InputRefused(f"{at}: column {column} must hold numbers such as 12, 3.5 or 7/2") from None
+
+
+def _check(table: Table, hidden: str) -> None:
+    if not table.totals:
+        raise InputRefused("the table has no rows")
+    named = {cell for total in table.totals for cell in total.cells}
+    if shown := sorted(table.published & set(table.hidden)):
+        raise InputRefused(f"cell {shown[0]} is hidden by {hidden}, but a row publishes it")
+    if unknown := sorted(named - table.published - set(table.hidden)):
+        raise InputRefused(
+            f"cell {unknown[0]} is in a total, but neither has a row of its own nor is hidden by {hidden}"
+        )
+    if absent := sorted(set(table.hidden) - named):
+        raise InputRefused(f"cell {absent[0]} is hidden by {hidden}, but is in no total")
+
+
+def _is_of_one_cell(total: Total) -> bool:
+    return list(total.cells.values()) == [1]
+
+
+def _contradicting(totals: Sequence[Total], minimum: Fraction) -> list[Total]:
+    """Rows that cannot hold together, none of which could be left out."""
+    kept = list(totals)
+    for total in totals:
+        without = [other for other in kept if other is not total]
+        if not is_possible(without, minimum, None):
+            kept = without
+    return kept
