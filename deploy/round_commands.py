@@ -212,7 +212,7 @@ def _say_what_vanishes(event: CohortRetirement, found: EndedRound) -> None:
     typer.echo(
         f"The {found.ending.cohorts[event.form][event.node]} answers to {event.form} that were sealed at {event.node} "
         f"in {event.round} vanish from every figure of {places}.\nNothing replaces them: they cannot be sealed again, "
-        "nor may others be asked for these dates. Copies of figures that were already made cannot be recalled."
+        "nor can these dates be fielded again. Copies of figures that were already made cannot be recalled."
     )
 
 

@@ -273,7 +273,7 @@ class FormManifest(Evidence):
 
 
 class RetirementManifest(Event):
-    """Who asked, at which offset, that a cohort of n people be retired, and why. Closed side only."""
+    """Which request, at which offset, retired a cohort of n people, and why. Closed side only."""
 
     type: Literal["retirement.manifest"] = "retirement.manifest"
     round: RoundId

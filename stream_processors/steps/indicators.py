@@ -60,6 +60,8 @@ class RoundFigures:
 
     def retired_at(self, form: str, node: str) -> int:
         """How many cohorts at or under a node were retired."""
+        if not self.retired:
+            return 0
         found = (self.cohorts[name] for name in self.retired)
         return sum(cohort.form == form and node in cohort.path for cohort in found)
 

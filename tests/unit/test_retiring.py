@@ -1,6 +1,7 @@
 """Retiring a cohort: what it leads to, what it changes in the figures, and when it is refused."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,21 +12,37 @@ from schemas.codec import encode
 from schemas.errors import DataError, Reason
 from schemas.events import CohortRetired, CohortRetirement, Echo, FormManifest, Indicator, RetirementManifest
 from stream_processors.kafka_log import LogRecord
+from stream_processors.steps.admit import OpenRound
+from stream_processors.steps.closing import longest_seal
 from stream_processors.steps.conservation import violations
 from stream_processors.steps.indicators import History, fold
-from stream_processors.steps.replay import Replay
+from stream_processors.steps.replay import Replay, replay
 from stream_processors.steps.restart import resume
 from stream_processors.steps.story import Story, advance
 from tests.records import RULES, records
 from tests.unit.test_indicators import cohort, sealed
-from tests.unit.test_units_change import ANSWERS, TREE, WARD_B, Log, without
+from tests.unit.test_units_change import ANSWERS, GENERAL, TREE, WARD_B, Log, line, without
 
+
+class RetiringLog(Log):
+    """A log in the making in which rounds are given up and cohorts retired."""
+
+    def cancel(self, round_: str) -> None:
+        """Give a round up."""
+        self._put("round.cancelled", round=round_)
+
+    def retire(self, round_: str, node: str, form: str = "sib5") -> None:
+        """Ask that a place's cohort be retired."""
+        self._put("cohort.retirement", round=round_, form=form, node=node, reason="feed_error")
+
+
+SINGLE_ITEM, TWO_LEVELS = catalogue()["sib5"], ("facility", "unit")
 ROUNDS = [f"r{number}" for number in range(1, 11)]
 
 
 def ten_rounds(*retired: tuple[str, str, str], silent: tuple[tuple[str, str], ...] = ()) -> Replay:
     """Ten rounds. `retired`: (after which round, whose round, place); `silent`: rounds and units nobody answers in."""
-    log = Log(*TREE)
+    log = RetiringLog(*TREE)
     for name in ROUNDS:
         log.open(*ANSWERS)
         for leaf, high in ANSWERS.items():
@@ -73,7 +90,7 @@ def test_only_figures_that_rest_on_the_cohort_are_given_again_and_all_of_them() 
 
 
 def test_a_place_with_nothing_else_in_its_window_is_withheld() -> None:
-    log = Log(*TREE)
+    log = RetiringLog(*TREE)
     log.rounds()
     log.retire("r1", "ward-a")
     before, after = (one for one in log.replay().indicators if one.node == "ward-a")
@@ -82,9 +99,9 @@ def test_a_place_with_nothing_else_in_its_window_is_withheld() -> None:
     assert (after.rounds_published, after.rounds_fielded) == (0, 1)
 
 
-def retired_log() -> Log:
+def retired_log() -> RetiringLog:
     """A sealed round of which a cohort is retired."""
-    log = Log(*TREE)
+    log = RetiringLog(*TREE)
     log.rounds()
     log.retire("r1", "ward-a")
     return log
@@ -108,7 +125,7 @@ def test_a_retirement_leads_to_evidence_then_to_the_open_row_and_last_to_its_ech
 
 
 def test_the_rows_and_the_states_of_the_seal_stay_and_the_counts_move() -> None:
-    result, untouched = retired_log().replay(), Log(*TREE)
+    result, untouched = retired_log().replay(), RetiringLog(*TREE)
     untouched.rounds()
     assert (result.cohorts, result.rounds) == (untouched.replay().cohorts, untouched.replay().rounds)
     counts = result.outcomes()["general", "r1", "sib5"]
@@ -150,7 +167,7 @@ def test_nothing_replaces_a_retired_cohort_not_even_another_round_on_its_days() 
 
 
 def test_a_pooled_cohort_is_retired_at_the_place_it_was_sealed_at() -> None:
-    log = Log(*TREE)
+    log = RetiringLog(*TREE)
     name = log.open(*ANSWERS)
     for leaf in ("ward-a", "ward-b"):
         log.answer(name, leaf, 2, of=8)
@@ -180,6 +197,23 @@ def test_a_retirement_read_again_is_not_acted_on_again_and_is_known_to_a_restart
     known, start = resume([event for event in events if isinstance(event, Echo) and event.offset != 1], committed=None)
     assert start == len(long) - 1
     assert known.facilities["general"].rounds["r1"] == story.facilities["general"].rounds["r1"]
+
+
+def test_a_round_opens_only_if_the_echo_of_its_close_will_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [f"form-{number}" for number in range(10)]
+    rules = replace(RULES, catalogue={name: replace(SINGLE_ITEM, id=name, instrument=name) for name in asked})
+    log = Log(GENERAL, *(line(f"{number}-{'x' * 60}", "general", name="X") for number in range(40)), levels=TWO_LEVELS)
+    log.open(f"0-{'x' * 60}", forms=tuple(asked))
+    events = records(log.events)
+    story = Story()
+    for record in events:
+        advance(story, record, rules)
+    opened = story.facilities["general"].rounds["r1"]
+    assert isinstance(opened, OpenRound)
+    monkeypatch.setattr("schemas.codec.MAX_BYTES", len(encode(longest_seal(opened))))
+    assert [letter.reason for letter in replay(events, rules).dead_letters] == [Reason.TOO_LARGE]
+    monkeypatch.setattr("schemas.codec.MAX_BYTES", 2 * len(encode(longest_seal(opened))))
+    assert replay(events, rules).dead_letters == []
 
 
 def test_a_retirement_of_what_was_never_sealed_is_no_workers_of_ours() -> None:
@@ -213,7 +247,7 @@ def test_answers_of_a_round_are_told_without_retired_ones() -> None:
 
 
 def test_a_cohort_of_a_unit_that_is_gone_can_be_retired() -> None:
-    log = Log(*TREE)
+    log = RetiringLog(*TREE)
     log.rounds()
     log.organise(*without(WARD_B))
     log.rounds(ward_a=5, theatre=10)

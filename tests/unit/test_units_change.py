@@ -79,14 +79,6 @@ class Log:
         """Close a round."""
         self._put("round.closed", round=round_)
 
-    def cancel(self, round_: str) -> None:
-        """Give a round up."""
-        self._put("round.cancelled", round=round_)
-
-    def retire(self, round_: str, node: str, form: str = "sib5") -> None:
-        """Ask that a place's cohort be retired."""
-        self._put("cohort.retirement", round=round_, form=form, node=node, reason="feed_error")
-
     def rounds(self, count: int = 1, **answers: int) -> None:
         """Rounds in which the usual units, or these, answer as they always do."""
         asked = {name.replace("_", "-"): high for name, high in answers.items()} or ANSWERS
