@@ -289,14 +289,15 @@ class RetirementManifest(Event):
     code_hash: Sha256
 
 
-Echoed = OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled | CohortRetirement
+Echoed = OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled | CohortRetired
 
 
 class Echo(Event):
     """A control event the worker has acted on, with its offset; read first after an assignment.
 
     That of a marker that ends a round, and of a retirement, is written after all else that they lead to. `cohorts`
-    holds, per form and node, the sizes of the cohorts that a close has sealed.
+    holds, per form and node, the sizes of the cohorts that a close has sealed. Of a retirement it is `cohort.retired`
+    that is echoed: senders of other facilities read echoes too, and the reason is not theirs to know.
     """
 
     type: Literal["echo"] = "echo"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.events import (
     CohortManifest,
-    CohortRetirement,
+    CohortRetired,
     DeadLetter,
     Echo,
     FormManifest,
@@ -113,7 +113,7 @@ class Watch:
                 say("round.cancelled", facility=facility, round=round_)
             case RoundClosed(facility=facility, round=round_):
                 self._sealed((facility, round_))
-            case CohortRetirement(facility=facility, round=round_):
+            case CohortRetired(facility=facility, round=round_):
                 say("cohort.retired", facility=facility, round=round_)
 
     def _sealed(self, name: Round) -> None:

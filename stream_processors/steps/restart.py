@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from schemas.errors import Reason
 from schemas.events import (
     AnyEvent,
-    CohortRetirement,
+    CohortRetired,
     DeadLetter,
     Echo,
     OrganisationUpdated,
@@ -64,7 +64,7 @@ def take_echo(facilities: dict[str, Facility], echo: Echo, ended: Mapping[tuple[
         facility.organisations.add(echo.event.event_id)
     elif isinstance(echo.event, RoundOpened) and facility.organisation is not None and _name(echo) in ended:
         facility.rounds[echo.event.round] = EndedRound(echo.event, facility.organisation, ended[_name(echo)])
-    elif isinstance(echo.event, CohortRetirement):
+    elif isinstance(echo.event, CohortRetired):
         known = facility.rounds.get(echo.event.round)
         if isinstance(known, EndedRound):
             facility.rounds[echo.event.round] = without(known, echo.event)

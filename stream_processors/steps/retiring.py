@@ -40,9 +40,9 @@ def sealed_round(known: OpenRound | EndedRound, request: CohortRetirement) -> En
     return known
 
 
-def without(known: EndedRound, request: CohortRetirement) -> EndedRound:
+def without(known: EndedRound, retired: CohortRetired) -> EndedRound:
     """The round after a retirement."""
-    return replace(known, retired=known.retired | {(request.form, request.node)})
+    return replace(known, retired=known.retired | {(retired.form, retired.node)})
 
 
 def retire(known: OpenRound | EndedRound, request: CohortRetirement, offset: int, rules: Rules) -> Retiring:
@@ -74,4 +74,4 @@ def retire(known: OpenRound | EndedRound, request: CohortRetirement, offset: int
         round=request.round,
         form=request.form,
     )
-    return Retiring(manifest, retired, without(found, request))
+    return Retiring(manifest, retired, without(found, retired))

@@ -267,7 +267,7 @@ def _cohort_retired(story: Story, record: Record, event: CohortRetirement, rules
         retiring = retire(found, event, record.offset, rules)
     except DataError as error:
         raise _Refused(error.reason, event, event.round) from None
-    echo = _echo(story, record, event)
+    echo = _echo(story, record, retiring.retired)
     story.facilities[event.facility].rounds[event.round] = retiring.round
     if not echo:
         return NOTHING

@@ -16,7 +16,6 @@ from schemas.canonical import canonical_json
 from schemas.codec import encode
 from schemas.events import (
     CohortRetired,
-    CohortRetirement,
     CohortSealed,
     Echo,
     RetirementManifest,
@@ -188,7 +187,7 @@ def assert_retired_once(cluster: Cluster) -> None:
     for _, event in cluster.durable:
         if isinstance(event, Echo) and isinstance(event.event, RoundClosed):
             echoed.add((event.facility, event.event.round))
-        elif isinstance(event, Echo) and isinstance(event.event, CohortRetirement):
+        elif isinstance(event, Echo) and isinstance(event.event, CohortRetired):
             done.add((event.facility, event.event.round, event.event.form, event.event.node))
         elif isinstance(event, RetirementManifest | CohortRetired):
             assert (event.facility, event.round) in echoed
@@ -231,7 +230,7 @@ def test_a_worker_killed_after_each_output_of_a_retirement_retires_the_cohort_on
     log = several_facilities(rng)
     expected = uninterrupted(log)
     echoes = [output.event for output in expected.durable if isinstance(output.event, Echo)]
-    for echo in [echo for echo in echoes if isinstance(echo.event, CohortRetirement)][:2]:
+    for echo in [echo for echo in echoes if isinstance(echo.event, CohortRetired)][:2]:
         assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, retirement at {echo.offset}")
 
 
