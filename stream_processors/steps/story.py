@@ -238,11 +238,14 @@ def _round_ended(story: Story, record: Record, event: End, rules: Rules) -> Sequ
         if record.offset <= found.ending.at:
             return NOTHING
         raise _Refused(Reason.ROUND_CLOSED_TWICE, event, event.round)
-    cancelled = isinstance(event, RoundCancelled)
-    closing = None if cancelled else close_round(found, record.offset, rules)
-    stages = _cancelled(found, record, rules) if closing is None else _sealed(closing)
-    sizes = {} if closing is None else closing.sizes()
-    ended = EndedRound(found.terms, found.organisation, Ending(record.offset, cancelled, sizes))
+    sizes: Sizes = {}
+    if isinstance(event, RoundCancelled):
+        stages = _cancelled(found, record, rules)
+    else:
+        closing = close_round(found, record.offset, rules)
+        stages, sizes = _sealed(closing), closing.sizes()
+    ending = Ending(record.offset, isinstance(event, RoundCancelled), sizes)
+    ended = EndedRound(found.terms, found.organisation, ending)
     story.facilities[event.facility].rounds[event.round] = ended
     return (*stages, *_echo(story, record, event, sizes))
 
