@@ -76,6 +76,7 @@ def test_simulate_and_dry_run_write_what_they_say(tmp_path: Path) -> None:
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert names == {
         "cohorts.jsonl",
+        "retired_cohorts.jsonl",
         "indicators.jsonl",
         "rounds.jsonl",
         "closed/manifests.jsonl",
