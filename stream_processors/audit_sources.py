@@ -17,7 +17,7 @@ COHORTS: Final = "cohorts.jsonl"
 CLOSED: Final = "closed"
 MANIFESTS: Final = "manifests.jsonl"
 CLICKHOUSE: Final = "clickhouse"
-_OWN_TABLES: Final = frozenset({"cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
+_OWN_TABLES: Final = frozenset({"cohorts", "retired_cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
 _SAMPLE: Final = 1000
 _SAMPLED: Final = "SELECT DISTINCT {column:Identifier} AS value FROM {name:Identifier} LIMIT 1000"
 
@@ -63,7 +63,12 @@ def from_deployment(settings: Settings, manifests: Path | None) -> Evidence:
 
 
 def _read_results(reader: Reader, folder: Path) -> None:
-    takers = {"cohorts.jsonl": reader.cohort, "indicators.jsonl": reader.figure, "rounds.jsonl": reader.sealed_round}
+    takers = {
+        "cohorts.jsonl": reader.cohort,
+        "retired_cohorts.jsonl": reader.retired,
+        "indicators.jsonl": reader.figure,
+        "rounds.jsonl": reader.sealed_round,
+    }
     for name, take in takers.items():
         for at, raw in _objects(folder / name):
             take(raw, at)
@@ -102,6 +107,7 @@ def _read_manifests(reader: Reader, path: Path) -> None:
 def _read_tables(reader: Reader, address: str) -> None:
     takers = {
         "cohorts": reader.cohort,
+        "retired_cohorts": reader.retired,
         "indicators": reader.figure,
         "rounds": reader.round_row,
         "nodes": reader.node_row,

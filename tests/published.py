@@ -25,6 +25,7 @@ class Published:
     cohorts: list[Raw] = field(default_factory=list)
     indicators: list[Raw] = field(default_factory=list)
     rounds: list[Raw] = field(default_factory=list)
+    retired: list[Raw] = field(default_factory=list)
     manifests: list[Raw] | None = field(default_factory=list)
 
     def evidence(self) -> Evidence:
@@ -34,6 +35,7 @@ class Published:
             ("cohorts.jsonl", self.cohorts, reader.cohort),
             ("indicators.jsonl", self.indicators, reader.figure),
             ("rounds.jsonl", self.rounds, reader.sealed_round),
+            ("retired_cohorts.jsonl", self.retired, reader.retired),
         ]
         for name, rows, take in takers:
             for number, row in enumerate(rows, 1):
@@ -59,6 +61,7 @@ class Published:
             [*self.cohorts, *other.cohorts],
             [*self.indicators, *other.indicators],
             [*self.rounds, *other.rounds],
+            [*self.retired, *other.retired],
             manifests,
         )
 
@@ -69,5 +72,6 @@ def published(result: Replay) -> Published:
         cohorts=[plain(event) for event in result.cohorts],
         indicators=[plain(event) for event in result.indicators],
         rounds=[plain(event) for event in result.rounds],
+        retired=[plain(event) for event in result.retired],
         manifests=[as_dict(event) for event in result.manifests],
     )
