@@ -76,6 +76,7 @@ def test_a_round_is_driven_by_hand_over_two_days(tmp_path: Path) -> None:
     with hospital.up():
         _tuesday(hospital, whole)
         _retire(hospital)
+    assert hospital.run("audit", "disclosure", hospital.folder).endswith("verdict: safe\n")
     result = hospital.replayed()
     assert stored_tables(f"chdb:{hospital.folder / 'clickhouse'}") == expected_tables(result)
     assert [event.round for event in result.rounds] == ["2026-W41"]
@@ -137,6 +138,8 @@ def _retire(hospital: Hospital) -> None:
     assert "cannot be recalled" in asked
     assert "Aborted" in asked
     assert "is retired" in hospital.run(*retiring, unit, "--reason", "feed_error", answer="y\n")
+    audit = json.loads(hospital.run("audit", "disclosure", "--clickhouse", "--json"))
+    assert (audit["verdict"], audit["findings"]) == ("safe", [])
     assert "retired before" in hospital.run(*retiring, unit, "--reason", "feed_error", "--yes", code=65)
     listed = {row["round"]: row["retired"] for row in json.loads(hospital.run("rounds", "list", "--json"))}
     assert listed == {"2026-W41": [{"form": "cbi.work", "node": unit}], "spare": []}
