@@ -28,8 +28,8 @@ def best_guess_of_joiner(stayers: int, repeat: Fraction, prior: Mapping[int, Fra
     assert sum(whole.values()) == scale
     seen: dict[tuple[int, int], list[Fraction]] = defaultdict(list)
     for (before, after), weight in _together(whole, stayers).items():
-        for answer, chance in prior.items():
-            seen[before, after + answer].append(chance * weight)
+        for answer, share in prior.items():
+            seen[before, after + answer].append(share * weight)
     return sum((max(chances) for chances in seen.values()), Fraction(0)) / scale**stayers
 
 
