@@ -30,7 +30,8 @@ def best_guess_of_joiner(stayers: int, repeat: Fraction, prior: Mapping[int, Fra
     for (before, after), weight in _together(whole, stayers).items():
         for answer, share in prior.items():
             seen[before, after + answer].append(share * weight)
-    return sum((max(chances) for chances in seen.values()), Fraction(0)) / scale**stayers
+    right = sum((max(chances) for chances in seen.values()), Fraction(0))
+    return Fraction(right, Fraction(scale**stayers))
 
 
 def _together(one: Pairs, people: int) -> Pairs:
