@@ -1,4 +1,4 @@
-"""The auditor's check of one row: it agrees with the product on the rule, and with enumeration on what a row rules out."""
+"""The auditor and one row: it agrees with the product on the rule, and with enumeration on what a row rules out."""
 
 from collections import Counter
 from collections.abc import Iterable
