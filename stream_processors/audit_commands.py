@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,7 +14,7 @@ from deploy.settings import Settings
 from stream_processors.audit.disclosure import audit
 from stream_processors.audit.evidence import Evidence
 from stream_processors.audit.report import Report
-from stream_processors.audit.table import audit_table, read_tables, table_lines
+from stream_processors.audit.table import audit_table, number, read_tables, table_lines
 from stream_processors.audit.text import report_lines
 from stream_processors.audit_sources import from_deployment, from_folder, text_of
 
@@ -40,6 +41,7 @@ wardpulse audit disclosure --clickhouse --json
 wardpulse audit disclosure --table docs/examples/audit/f1-table.csv --hidden docs/examples/audit/f1-hidden.csv
 """
 _MOST_SHOWN: Final = 20
+Limits = tuple[Fraction, Fraction | None]
 
 
 def register(app: typer.Typer) -> None:
@@ -66,11 +68,14 @@ def _disclosure(
     ] = None,
     hidden: Annotated[Path | None, typer.Option(help="The cells that are hidden, CSV; with --table.")] = None,
     smallest: Annotated[int, typer.Option(min=2, help="With --table: fewest people a combination may leave.")] = 2,
+    minimum: Annotated[str, typer.Option(help="With --table: what a cell is at the least.")] = "0",
+    maximum: Annotated[str | None, typer.Option(help="With --table: what a cell is at the most.")] = None,
     as_json: AsJson = False,
 ) -> None:
     _check_choice(folder, clickhouse, manifests, table, hidden)
     if table and hidden:
-        _audit_tables(table, hidden, smallest, as_json)
+        limits = number(minimum, "--minimum"), None if maximum is None else number(maximum, "--maximum")
+        _audit_tables(table, hidden, smallest, limits, as_json)
     else:
         report = _audited(_evidence(folder, manifests))
         _show(report, as_json)
@@ -100,10 +105,10 @@ def _audited(evidence: Evidence) -> Report:
         return audit(evidence, definitions(), lambda check: status.update(f"Auditing: {check}"))
 
 
-def _audit_tables(tables: Sequence[Path], hidden: Path, smallest: int, as_json: bool) -> None:
+def _audit_tables(tables: Sequence[Path], hidden: Path, smallest: int, limits: Limits, as_json: bool) -> None:
     given = read_tables([(path.name, text_of(path)) for path in tables], (hidden.name, text_of(hidden)))
     with working().status("Auditing"):
-        report = audit_table(given, smallest)
+        report = audit_table(given, smallest, *limits)
     if as_json:
         print_json(report.as_json())
     else:

@@ -97,18 +97,20 @@ def read_tables(tables: Sequence[tuple[str, str]], hidden: tuple[str, str]) -> T
     return table
 
 
-def audit_table(table: Table, smallest: int = 2, minimum: Fraction = Fraction(0)) -> TableReport:
+def audit_table(
+    table: Table, smallest: int = 2, minimum: Fraction = Fraction(0), maximum: Fraction | None = None
+) -> TableReport:
     """Decide whether the totals tell a hidden cell, or combine to cells of fewer than `smallest` respondents.
 
-    `minimum` is what a cell is at the least. InputRefused if the totals contradict one another.
+    `minimum` and `maximum` are what a cell can be. InputRefused if the totals contradict one another.
     """
     # what is published cannot be isolated: it counts as enough people
     groups = Groups(table.hidden, dict.fromkeys(table.published - set(table.hidden), smallest))
     found = isolate(table.totals, groups, smallest, BUDGET)
     try:
-        ranges = bounds(table.totals, table.hidden, minimum, None)
+        ranges = bounds(table.totals, table.hidden, minimum, maximum)
     except Contradiction:
-        names = ", ".join(total.name for total in _contradicting(table.totals, minimum))
+        names = ", ".join(total.name for total in _contradicting(table.totals, minimum, maximum))
         raise InputRefused(f"the table does not add up; these rows contradict one another: {names}") from None
     return TableReport(found if isinstance(found, Isolated) else None, ranges, not isinstance(found, Undecided))
 
@@ -117,7 +119,8 @@ def table_lines(report: TableReport) -> Iterator[str]:
     """The report in words."""
     found = report.isolated
     if found is not None:
-        yield f"unsafe: these rows combine to what {found.people} respondents gave"
+        whom = f"{found.people} respondents or cells" if found.people > 1 else "one respondent or cell"
+        yield f"unsafe: these rows isolate {whom}"
         for name, factor in found.terms:
             times = "" if abs(factor) == 1 else f"{abs(factor)} x "
             yield f"  {'+' if factor > 0 else '-'} {times}{name}"
@@ -163,19 +166,20 @@ def _total(row: Mapping[str, str], at: str) -> Total:
         coefficient, _, cell = part.rpartition("*")
         if not cell or cell in cells:
             raise InputRefused(f"{at}: column cells names a cell twice, or a coefficient without one")
-        cells[cell] = _number(coefficient, at, "cells") if coefficient else Fraction(1)
+        cells[cell] = number(coefficient, f"{at}: column cells") if coefficient else Fraction(1)
         if not cells[cell]:
             raise InputRefused(f"{at}: column cells has a coefficient of zero")
-    return Total(row["name"].strip(), cells, _number(row["value"], at, "value"))
+    return Total(row["name"].strip(), cells, number(row["value"], f"{at}: column value"))
 
 
-def _number(text: str, at: str, column: str) -> Fraction:
+def number(text: str, what: str) -> Fraction:
+    """A number, exactly; InputRefused says what it is that is none."""
     try:
         if len(text) > _LONGEST_NUMBER or "e" in text.lower():
             raise ValueError
         return Fraction(text.strip())
     except (ValueError, ZeroDivisionError):
-        raise InputRefused(f"{at}: column {column} must hold numbers such as 12, 3.5 or 7/2") from None
+        raise InputRefused(f"{what} must hold numbers such as 12, 3.5 or 7/2") from None
 
 
 def _check(table: Table, hidden: str) -> None:
@@ -192,11 +196,11 @@ def _is_of_one_cell(total: Total) -> bool:
     return list(total.cells.values()) == [1]
 
 
-def _contradicting(totals: Sequence[Total], minimum: Fraction) -> list[Total]:
+def _contradicting(totals: Sequence[Total], minimum: Fraction, maximum: Fraction | None) -> list[Total]:
     """Rows that cannot hold together, none of which could be left out."""
     kept = list(totals)
     for total in totals:
         without = [other for other in kept if other is not total]
-        if not is_possible(without, minimum, None):
+        if not is_possible(without, minimum, maximum):
             kept = without
     return kept

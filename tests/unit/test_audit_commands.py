@@ -130,6 +130,14 @@ def test_a_table_from_elsewhere_is_audited() -> None:
     assert json.loads(said)["hidden"]["wb"] == {"low": "0", "high": "78"}
 
 
+def test_limits_of_a_cell_are_given_as_exact_numbers() -> None:
+    pair = ("--table", EXAMPLES / "f3-table.csv", "--hidden", EXAMPLES / "f3-hidden.csv", "--json")
+    _, said = audited(*pair, "--minimum", "1", "--maximum", "5")
+    assert json.loads(said)["hidden"]["p1"] == {"low": "1", "high": "5"}
+    with pytest.raises(InputRefused, match="--minimum must hold numbers"):
+        audited(*pair, "--minimum", "one")
+
+
 def test_tables_that_are_not_there_or_not_utf_8_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="No such file"):
         audited("--table", tmp_path / "none.csv", "--hidden", EXAMPLES / "f1-hidden.csv")

@@ -114,10 +114,19 @@ def test_coefficients_decimals_and_fractions_are_read_exactly() -> None:
     assert found.ranges["a"] == Bounds(Fraction(1, 10), Fraction(1, 10))
 
 
+def test_what_a_cell_can_be_narrows_its_range() -> None:
+    table = read_tables([("t.csv", "name,value,cells\nt,9,a b\n")], ("h.csv", "cell\na\nb\n"))
+    assert audit_table(table, 2, Fraction(1), Fraction(5)).known == ()
+    assert audit_table(table, 2, Fraction(1), Fraction(5)).ranges["a"] == Bounds(Fraction(4), Fraction(5))
+    assert audit_table(table, 2, Fraction(1), Fraction(9, 2)).known == ("a", "b")
+    with pytest.raises(InputRefused, match="does not add up"):
+        audit_table(table, 2, Fraction(5))
+
+
 def test_the_report_in_words_ends_with_the_verdict() -> None:
     lines = list(table_lines(example("f3-table.csv", hidden="f3-hidden.csv")))
     assert lines[:4] == [
-        "unsafe: these rows combine to what 1 respondents gave",
+        "unsafe: these rows isolate one respondent or cell",
         "  - twelve people",
         "  + thirteen people",
         "  = p13 = 4",
