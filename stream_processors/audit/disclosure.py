@@ -24,7 +24,7 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
         (membership.CHECK, len(evidence.cohorts), lambda: membership.findings(evidence)),
         (outcomes.CHECK, len(evidence.sealed), lambda: outcomes.findings(evidence)),
         (CODING, len(evidence.cohorts), lambda: _coded(evidence, known)),
-        (headcounts.CHECK, len(evidence.nodes), lambda: headcounts.findings(evidence)),
+        (headcounts.CHECK, len(evidence.nodes), lambda: headcounts.findings(evidence, known.values())),
         (calendar.CHECK, len(evidence.rounds), lambda: calendar.findings(evidence)),
         (sinks.SENSITIVE, len(evidence.rounds), lambda: sinks.sensitive_findings(evidence, known.values())),
         (sinks.CHECK, sum(1 for _ in evidence.rows()), lambda: sinks.findings(evidence)),

@@ -185,7 +185,8 @@ class Evidence:
     """Everything there is to audit. Repeats of a row collapse, versions of it stay.
 
     `memberships` is None where no closed evidence was given; `order` tells the rounds of a facility in the order they
-    were sealed, where the source of the rows tells it.
+    were sealed, where the source of the rows tells it. `names` are texts that are shown and decide nothing, each with a
+    place it stands in.
     """
 
     cohorts: dict[CohortRow, None] = field(default_factory=dict)
@@ -196,6 +197,7 @@ class Evidence:
     sealed: dict[Sealed, None] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     extras: list[Extra] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[CohortRow | FigureRow | NodeRow | RoundRow]:
         """Every open row."""

@@ -67,7 +67,7 @@ def _of_an_extra(column: str, where: str, values: list[object], least: int) -> F
 
 def _texts(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Each distinct text of the rows that somebody could have put something into, with a place it stands in."""
-    found: dict[str, str] = {}
+    found = dict(evidence.names)
     for row in evidence.rows():
         own = [row.facility, row.round, row.form]
         own += [row.node, *row.path] if isinstance(row, CohortRow | FigureRow | NodeRow) else []

@@ -1,13 +1,18 @@
-"""More people than can work somewhere are no figures; and a round that two stores tell of is one round."""
+"""More people than can work somewhere; a round that two stores tell of; and a token in a name."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
 import pytest
 
-from stream_processors.audit import headcounts, identities
+from deploy.resources import definitions
+from stream_processors.audit import headcounts, identities, sinks
 from stream_processors.audit.evidence import CohortRow, Evidence, NodeRow, Number, PolicyRow, RoundRow
+from stream_processors.audit.instruments import scales
+from stream_processors.audit.reading import Reader
+from stream_processors.audit.report import Finding
 
 PLACE = ("st-anna", "icu")
 POLICY = PolicyRow(k=10, coalition=1, outside=3, identity="person", k_sensitive=30, headcount_slack=Fraction(1, 10))
@@ -37,33 +42,52 @@ def evidence(*rows: CohortRow | NodeRow | RoundRow) -> Evidence:
     return found
 
 
+def over_the_limit(found: Evidence) -> Iterator[Finding]:
+    """What the check finds."""
+    return headcounts.findings(found, scales(definitions()).values())
+
+
 @pytest.mark.parametrize(
     ("headcount", "slack", "most"), [(12, Fraction(1, 10), 14), (40, Fraction(1, 10), 44), (40, Fraction(0), 42)]
 )
 def test_the_first_person_over_the_limit_is_noticed(headcount: int, slack: Fraction, most: int) -> None:
     sealed = replace(SEALED, policy=replace(POLICY, headcount_slack=slack))
-    assert not list(headcounts.findings(evidence(sealed, node(headcount), row(most))))
-    (found,) = headcounts.findings(evidence(sealed, node(headcount), row(most + 1)))
+    assert not list(over_the_limit(evidence(sealed, node(headcount), row(most))))
+    (found,) = over_the_limit(evidence(sealed, node(headcount), row(most + 1)))
     assert (found.verdict, [term.row for term in found.combination]) == ("unsafe", [row(most + 1).name])
-    assert found.what == f"{most + 1} people are published at icu in 2026-W41, where {headcount} work (nodes)"
+    assert found.what == f"{most + 1} people are published at icu in 2026-W41, where {headcount} work at most (nodes)"
 
 
 def test_cohorts_under_a_place_count_there_once_each_whatever_the_number_of_scales() -> None:
     rows = [row(12, (*PLACE, unit), scale) for unit in ("day", "night") for scale in ("burnout", "strain")]
-    assert not list(headcounts.findings(evidence(SEALED, node(22), *rows)))
-    (found,) = headcounts.findings(evidence(SEALED, node(21), *rows))
+    assert not list(over_the_limit(evidence(SEALED, node(22), *rows)))
+    (found,) = over_the_limit(evidence(SEALED, node(21), *rows))
     assert found.what.startswith("24 people")
     assert len(found.combination) == 2
 
 
 def test_where_the_slack_is_not_kept_only_what_no_policy_allows_is_noticed() -> None:
-    assert not list(headcounts.findings(evidence(FORGETFUL, node(20), row(40))))
-    assert list(headcounts.findings(evidence(FORGETFUL, node(20), row(41))))
-    assert list(headcounts.findings(evidence(SEALED, FORGETFUL, node(20), row(40))))
+    assert not list(over_the_limit(evidence(FORGETFUL, node(20), row(40))))
+    assert list(over_the_limit(evidence(FORGETFUL, node(20), row(41))))
+    assert list(over_the_limit(evidence(SEALED, FORGETFUL, node(20), row(40))))
 
 
-def test_a_hidden_headcount_sets_no_limit() -> None:
-    assert not list(headcounts.findings(evidence(SEALED, node(None), row(500))))
+def test_a_hidden_headcount_is_under_k() -> None:
+    assert not list(over_the_limit(evidence(SEALED, node(None), row(12))))
+    (found,) = over_the_limit(evidence(SEALED, node(None), row(13)))
+    assert "where 10 work at most" in found.what
+
+
+def test_beside_a_sensitive_form_a_hidden_headcount_sets_no_limit() -> None:
+    rows = (replace(node(None), form="phq_2"), replace(row(90, scale="total"), form="phq_2"))
+    assert not list(over_the_limit(evidence(replace(SEALED, form="phq_2"), *rows)))
+
+
+def test_a_token_in_a_name_that_is_shown_is_noticed() -> None:
+    reader = Reader()
+    place = {"facility": "st-anna", "node": "icu", "path": ["st-anna", "icu"], "round": "2026-W41", "form": "sib5"}
+    reader.node_row({**place, "kind": "unit", "state": "withheld", "headcount": 20, "name": "0f" * 32}, "table nodes")
+    assert "what looks like a token" in next(sinks.findings(reader.evidence)).what
 
 
 def test_a_round_of_which_one_store_keeps_less_was_not_sealed_twice() -> None:
