@@ -18,6 +18,17 @@ _ROWS_OF_OUTCOMES: Final = """    elif event.type == "form.manifest":
         place = {"facility": event.facility, "round": event.round, "form": event.form}
         yield Table("outcomes", {}, ()), {**place, **as_dict(event)["outcomes"]}
 """
+_NODES: Final = "nodes=node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size),"
+_LABELLED_NODES: Final = """nodes=tuple(
+            node.model_copy(update={"name": _somebody(opened, node.node) or node.name})
+            for node in node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size)
+        ),"""
+_SOMEBODY: Final = """def _somebody(opened: OpenRound, leaf: str) -> str | None:
+    everybody = (one for form in opened.forms.values() for one in form.held.values())
+    return next((one[2].hex() for one in everybody if one[3] == leaf), None)
+
+
+def _round_sealed("""
 _TOKEN: Final = "return _mac(keys, [form, normalise(person)]).hex()"
 _EVENT_ID: Final = "_mac(keys, [source, survey, response, form, revision])"
 
@@ -28,6 +39,11 @@ MUTANTS: Final = (
         (Edit(ROLLUP, "return headcount if headcount >= size else BELOW_K", "return headcount"),),
     ),
     Mutant("store outcome counts in ClickHouse", AUDITOR, (Edit(ROWS, _NO_ROWS, _ROWS_OF_OUTCOMES + _NO_ROWS),)),
+    Mutant(
+        "hide a respondent's token in the name of a unit",
+        AUDITOR,
+        (Edit(CLOSING, _NODES, _LABELLED_NODES), Edit(CLOSING, "def _round_sealed(", _SOMEBODY)),
+    ),
     Mutant(
         "write tokens instead of tags into the manifests",
         CONTRACT,

@@ -127,7 +127,7 @@ SEALED: Final = (
     Mutant(
         "make the id of a cohort without its policy",
         AUDITOR,
-        (Edit(SEAL, "sealing.form.id, list(path), sealing.policy_hash]", "sealing.form.id, list(path)]"),),
+        (Edit(SEAL, "list(path), ", "list(path), None and "),),
     ),
     Mutant(
         "field a form about health like any other",
