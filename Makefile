@@ -11,7 +11,7 @@ PROCESSES ?= 3
 NO_BROKER := --ignore tests/contract/test_broker.py --ignore tests/contract/test_partitioners.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check mutants kafka tested-kafka bench clean
+.PHONY: help demo test check kafka tested-kafka attacks mutants bench clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -42,8 +42,12 @@ $(JARS): deploy/kafka/pom.xml
 tested-kafka:
 	@$(MAKE) --no-print-directory kafka || echo "no Apache Kafka here: its tests are skipped, or fail with CI=true"
 
+attacks: $(UV) ## The disclosure attacks; writes their table into docs/privacy.md
+	$(RUN) python -m tests.attacks
+
 bench: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## The benchmarks (KAFKA=apache); each ends with RESULT lines
 	$(RUN) python -m benchmarks.steps
+	$(RUN) python -m benchmarks.audit
 	$(RUN) python -m benchmarks.live --kafka $(KAFKA)
 	$(RUN) python -m benchmarks.consume --kafka $(KAFKA)
 	$(if $(filter apache,$(KAFKA)),$(RUN) python -m benchmarks.restart)

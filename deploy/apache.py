@@ -63,6 +63,11 @@ class Node:
     pid: int = 0
 
     @property
+    def address(self) -> str:
+        """Where clients find it."""
+        return f"{HOST}:{self.ports['CLIENTS']}"
+
+    @property
     def log(self) -> Path:
         """What the broker says."""
         return self.folder / "broker.log"
@@ -125,7 +130,7 @@ class Cluster:
     @property
     def bootstrap(self) -> str:
         """The addresses for clients."""
-        return ",".join(f"{HOST}:{node.ports['CLIENTS']}" for node in self.nodes)
+        return ",".join(node.address for node in self.nodes)
 
     def settings(self, settings: Settings, user: str = ADMIN) -> Settings:
         """These settings with this cluster, as one of its users."""

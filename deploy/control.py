@@ -28,12 +28,19 @@ ADVICE: Final[Mapping[Reason, str]] = {
     Reason.BAD_DATE: "its last answer date lies before its first",
     Reason.BAD_ORGANISATION: "the organisation is no tree of the levels named",
     Reason.BAD_SIGNATURE: "the worker does not know this facility's key: see wardpulse keystore init --trust",
+    Reason.NO_COHORT: (
+        "no cohort of this form was sealed at exactly that place: see wardpulse rounds answers, and name the place "
+        "its answers were pooled at"
+    ),
     Reason.NO_ORGANISATION: "the facility has no organisation yet: wardpulse organisation announce FILE",
     Reason.POLICY_UNDER_FLOOR: "its policy is under a floor",
     Reason.POLICY_UNDER_MINIMUM: "its k is under the smallest that this deployment accepts (minimum_k)",
     Reason.REPEATED_EVENT: "exactly this record was announced before: to go back to it, give it a new effective_from",
     Reason.REPEATED_INSTRUMENT: "two of its forms belong to one instrument: field them in different rounds",
+    Reason.RETIRED_TWICE: "it was retired before",
+    Reason.ROUND_CANCELLED: "its round was cancelled: nothing of it is published",
     Reason.ROUND_CLOSED_TWICE: "it has ended already",
+    Reason.ROUND_OPEN: "its round is open: nothing of it is published yet, and wardpulse rounds cancel gives it up",
     Reason.ROUND_OPENED_TWICE: "a round of this name was opened before: names are used once",
     Reason.ROUND_OVERLAPS: (
         "another round fields one of its forms in one of its units on one of its days: "
@@ -41,9 +48,12 @@ ADVICE: Final[Mapping[Reason, str]] = {
     ),
     Reason.SENSITIVE_FORM: "forms about health are refused until the rules they need are built",
     Reason.TOO_LARGE: "it is too large for one record",
-    Reason.UNKNOWN_FORM: "it names a form that no instrument has",
+    Reason.UNKNOWN_FORM: "it names a form that no instrument has, or that its round does not field",
     Reason.UNKNOWN_ROUND: "no such round was opened: see wardpulse rounds list",
-    Reason.UNKNOWN_UNIT: "it names a unit twice, or one that is not a leaf of the organisation in force",
+    Reason.UNKNOWN_UNIT: (
+        "it names a unit twice, or one that is not a leaf of the organisation in force; to be retired, one that its "
+        "round did not know"
+    ),
 }
 
 

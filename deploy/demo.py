@@ -15,6 +15,7 @@ from deploy.connection import Connection
 from deploy.embedded import EVENTS_PER_PARTITION
 from deploy.export import Export, read_export
 from deploy.figures import figures_table
+from deploy.files import replacing
 from deploy.local import Local
 from deploy.output import progress, working
 from deploy.resources import catalogue, code_hash
@@ -46,7 +47,7 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console,
             for current in bar.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
                 for line in current.lines:
                     send_line(producer, line, keystores)
-        _show(local, console, ["sib5", "cbi.work"])
+        _show(local, console, ["sib5", "cbi.work"], folder)
 
 
 def demo_export(
@@ -67,7 +68,7 @@ def demo_export(
             for event in export.events(keystore):
                 producer.send(event)
         _show_refused(export, folder, console)
-        _show(local, console, export.forms)
+        _show(local, console, export.forms, folder)
 
 
 @contextmanager
@@ -126,10 +127,11 @@ def _check_capacity(simulated: Simulated) -> None:
         )
 
 
-def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
+def _show(local: Local, console: Console, forms: Sequence[str], folder: Path) -> None:
     with working().status("Anonymising, rolling up, writing to ClickHouse"):
         local.wait_until_drained(DRAIN_SECONDS)
     counts = closed_side(local)
+    _keep_manifests(local, folder)
     local.stop()
     with Database.connect(local.settings.clickhouse) as database:
         for form in forms:
@@ -139,6 +141,17 @@ def _show(local: Local, console: Console, forms: Sequence[str]) -> None:
     console.rule("closed side: for operators and auditors only")
     for line in counts:
         console.print(line, soft_wrap=True)
+    console.print(f"Audit what was published: wardpulse audit disclosure {folder}", soft_wrap=True)
+
+
+def _keep_manifests(local: Local, folder: Path) -> None:
+    """The evidence outlives the broker, so that the tables can be audited."""
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700, exist_ok=True)
+    name = local.topic(Topic.MANIFESTS)
+    with replacing(closed / "manifests.jsonl") as file:
+        for partition in local.log.partitions(name):
+            file.writelines((record.value or b"") + b"\n" for record in local.log.read(name, partition))
 
 
 def _show_refused(export: Export, folder: Path, console: Console) -> None:

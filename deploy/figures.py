@@ -17,7 +17,7 @@ CAPTION: Final = (
     "cover: answers published here per head and round; the rest is pooled above, withheld or was not given. "
     "risk: share at or over the cut, a range where only that is published; then its 95 % interval. "
     "change: of the mean, to the four rounds before; no test of chance. "
-    "withheld: no figure of its own, as too few answered or more than its headcount allows."
+    "withheld: no figure of its own, as too few answered, more than its headcount allows, or what it had was retired."
 )
 MANY_ANSWERS: Final = " Answers were accepted without knowing who gives them: one person may count more than once."
 

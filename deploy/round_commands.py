@@ -1,11 +1,11 @@
-"""Commands that steer a facility's rounds: open, list, answers, close, cancel."""
+"""Commands that steer a facility's rounds: open, list, answers, close, cancel, retire."""
 
 import os
 import secrets
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import typer
 
@@ -20,6 +20,7 @@ from deploy.rounds import (
     policy,
     preview,
     published_answers,
+    retiring,
     rounds_rows,
     still_open,
     today,
@@ -28,10 +29,11 @@ from deploy.settings import Settings
 from producers.client import ControlEvent
 from producers.keystore import Keystore
 from schemas.errors import InputRefused, Reason
-from schemas.events import RoundOpened
+from schemas.events import CohortRetirement, RoundOpened, WhyRetired
 from schemas.organisation import Organisation
 from schemas.topics import Topic
 from stream_processors.steps.preview import Outlook, Prospect, too_small
+from stream_processors.steps.rounds import EndedRound
 
 WHY_NO_COUNT: Final = (
     "how many have answered is not told while a round is open: asked twice, it would tell who answered in between. "
@@ -40,7 +42,7 @@ WHY_NO_COUNT: Final = (
 NO_PREVIEW: Final = (
     "What will be published is not shown until that day is over: looked at twice, it would tell when somebody answered."
 )
-_HELP = """Open, list, close and cancel rounds.
+_HELP = """Open, list, close and cancel rounds, and retire what should not have been published.
 
 A round is one fielding of one or more forms between two dates. Answers are held until it is closed; then it is
 sealed, published, and never changes.
@@ -64,6 +66,13 @@ _CANCEL_HELP = """Give a round up: nothing of it is ever published, and its date
 For a round that was opened wrongly. The name cannot be used again; people who answered must answer anew.
 
 Example: wardpulse rounds cancel 2026-W47
+"""
+_RETIRE_HELP = """Retire a cohort of a sealed round: from then on no figure rests on it. That cannot be undone.
+
+For answers that should not have been published: a feed that was wrong, units mixed up, consent that was lacking. It is
+always a whole cohort, nothing replaces it, and copies of figures that were already made cannot be recalled.
+
+Example: wardpulse rounds retire 2026-W47 --form cbi.work --unit icu --reason feed_error
 """
 _LIST_HELP = """List the rounds of every facility, or of one, with their state.
 
@@ -99,6 +108,7 @@ def register(app: typer.Typer) -> None:
     rounds.command("list", help=_LIST_HELP)(_list)
     rounds.command("close", help=_CLOSE_HELP)(_close)
     rounds.command("cancel", help=_CANCEL_HELP)(_cancel)
+    rounds.command("retire", help=_RETIRE_HELP)(_retire)
     rounds.command("answers", help=_ANSWERS_HELP)(_answers)
     app.add_typer(rounds)
 
@@ -180,6 +190,32 @@ def _cancel(round: Round, facility: Facility = None, yes: Yes = False) -> None:
     typer.echo(f"round {round} of {keystore.facility} is cancelled; its dates may be fielded again under another name")
 
 
+def _retire(
+    round: Round,
+    form: Annotated[str, typer.Option(help="The form whose cohort is retired.")],
+    unit: Annotated[str, typer.Option(help="The place the cohort was sealed at: a unit, or where units were pooled.")],
+    reason: Annotated[str, typer.Option(help=f"Why, for auditors alone: {', '.join(get_args(WhyRetired))}.")],
+    facility: Facility = None,
+    yes: Yes = False,
+) -> None:
+    settings = Settings.read(os.environ)
+    keystore, control = open_keystore(settings, facility), Control.connect(settings)
+    event, found = retiring(control.ledger(), keystore.facility, round, form=form, node=unit, reason=reason)
+    _say_what_vanishes(event, found)
+    _ask(f"Retire {form} of {unit} in {round} of {keystore.facility}? This cannot be undone", yes)
+    announce(control, keystore, event)
+    typer.echo(f"{form} of {unit} in {round} of {keystore.facility} is retired; see wardpulse figures")
+
+
+def _say_what_vanishes(event: CohortRetirement, found: EndedRound) -> None:
+    places = ", ".join(found.organisation.paths[event.node])
+    typer.echo(
+        f"The {found.ending.cohorts[event.form][event.node]} answers to {event.form} that were sealed at {event.node} "
+        f"in {event.round} vanish from every figure of {places}.\nNothing replaces them: they cannot be sealed again, "
+        "nor can these dates be fielded again. Copies of figures that were already made cannot be recalled."
+    )
+
+
 def _answers(round: Round, facility: Facility = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
     control = Control.connect(settings)
@@ -209,7 +245,9 @@ def _ask(question: str, yes: bool) -> None:
 
 
 def _state(row: dict[str, Any]) -> str:
-    days = row["days_overdue"]
+    days, retired = row["days_overdue"], len(row["retired"])
+    if retired:
+        return f"{row['state']}, {retired} {'cohort' if retired == 1 else 'cohorts'} retired"
     return f"open, overdue by {days} days" if days else str(row["state"])
 
 

@@ -1,4 +1,4 @@
-"""Opening, closing and cancelling a round: what is checked first, what is shown first, and what is sent."""
+"""Opening, closing and cancelling a round, and retiring a cohort: what is checked, shown first, and sent."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -16,7 +16,16 @@ from producers.keystore import Keystore
 from schemas.canonical import derived_id
 from schemas.codec import decode
 from schemas.errors import DataError, InputRefused, Reason
-from schemas.events import CohortSealed, DeadLetter, Echo, RoundCancelled, RoundClosed, RoundOpened
+from schemas.events import (
+    CohortRetired,
+    CohortRetirement,
+    CohortSealed,
+    DeadLetter,
+    Echo,
+    RoundCancelled,
+    RoundClosed,
+    RoundOpened,
+)
 from schemas.organisation import Organisation
 from schemas.policy import Policy
 from schemas.topics import Topic
@@ -24,7 +33,8 @@ from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.ledger import KnownRound, Ledger
 from stream_processors.steps.preview import Outlook, open_round_of, outlook
 from stream_processors.steps.restart import resume
-from stream_processors.steps.rounds import Rules, open_round
+from stream_processors.steps.retiring import sealed_round
+from stream_processors.steps.rounds import EndedRound, Rules, open_round
 from stream_processors.steps.story import Record
 
 NO_KEY: Final = "0"
@@ -107,20 +117,39 @@ def cancelling(facility: str, name: str) -> RoundCancelled:
     return RoundCancelled(facility=facility, event_id=derived_id("round.cancelled", facility, name), round=name)
 
 
+def retiring(known: Ledger, facility: str, name: str, **what: str) -> tuple[CohortRetirement, EndedRound]:
+    """The request to retire a cohort, and its round; InputRefused if the rules would refuse it."""
+    event_id = derived_id("cohort.retirement", facility, name, what["form"], what["node"])
+    try:
+        event = CohortRetirement.model_validate({"facility": facility, "event_id": event_id, "round": name, **what})
+    except ValidationError as error:
+        raise InputRefused(f"the retirement cannot be: {_sentences(error)}") from None
+    found = known.facility(facility).rounds.get(name)
+    try:
+        if found is None:
+            raise DataError(Reason.UNKNOWN_ROUND)
+        return event, sealed_round(found, event)
+    except DataError as error:
+        raise refusal(f"to retire {event.form} of {event.node} in {name}", error.reason) from None
+
+
 def rounds_rows(known: Ledger, on: date) -> list[dict[str, Any]]:
     """Every round as a row; an open one that is past its dates says by how many days."""
     return [_row(one, on) for one in known.rounds]
 
 
 def published_answers(records: Iterable[LogRecord], facility: str, name: str) -> list[dict[str, Any]]:
-    """Answers in the sealed cohorts of a round, per form and place: what everybody may know."""
+    """Answers in the sealed cohorts of a round, per form and place, without retired ones: what everybody may know."""
     found: dict[str, CohortSealed] = {}
+    retired: set[str] = set()
     for record in records:
         event = _decoded(record)
         if isinstance(event, CohortSealed) and (event.facility, event.round) == (facility, name):
             found[event.cohort_id] = event
+        elif isinstance(event, CohortRetired):
+            retired.add(event.cohort_id)
     counts: dict[tuple[str, tuple[str, ...]], int] = {}
-    for row in found.values():
+    for row in (row for cohort_id, row in found.items() if cohort_id not in retired):
         for depth in range(1, len(row.path) + 1):
             key = (row.form, row.path[:depth])
             counts[key] = counts.get(key, 0) + row.n
@@ -141,6 +170,7 @@ def _row(known: KnownRound, on: date) -> dict[str, Any]:
         "identity": terms.policy.identity,
         "state": known.state,
         "days_overdue": max(days, 0),
+        "retired": [{"form": form, "node": node} for form, node in sorted(known.retired)],
     }
 
 

@@ -22,6 +22,7 @@ from deploy.troubles import KAFKA_PYTHON, Ear, explained, keep_discreet
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError, WardpulseError
 from schemas.events import (
+    CohortRetirement,
     Intervention,
     OrganisationUpdated,
     RoundCancelled,
@@ -32,7 +33,15 @@ from schemas.events import (
 )
 from schemas.topics import Topic
 
-ControlEvent = SubmissionWithdrawn | RoundOpened | RoundClosed | RoundCancelled | OrganisationUpdated | Intervention
+ControlEvent = (
+    SubmissionWithdrawn
+    | RoundOpened
+    | RoundClosed
+    | RoundCancelled
+    | CohortRetirement
+    | OrganisationUpdated
+    | Intervention
+)
 Sendable = Submission | ControlEvent
 Sign = Callable[[str, bytes], bytes]
 

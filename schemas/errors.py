@@ -48,6 +48,10 @@ class Reason(StrEnum):
     ROUND_OPENED_TWICE = "round_opened_twice"
     ROUND_CLOSED_TWICE = "round_closed_twice"
     ROUND_OVERLAPS = "round_overlaps"
+    ROUND_OPEN = "round_open"
+    ROUND_CANCELLED = "round_cancelled"
+    NO_COHORT = "no_cohort"
+    RETIRED_TWICE = "retired_twice"
     AFTER_CLOSE = "after_close"
     INCOMPLETE_ANSWERS = "incomplete_answers"
 

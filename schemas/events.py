@@ -111,6 +111,23 @@ class RoundCancelled(Event):
     round: RoundId
 
 
+WhyRetired = Literal["consent", "feed_error", "legal", "wrong_unit", "other"]
+"""Why a cohort is retired: a code, so that no name can stand in it."""
+
+
+class CohortRetirement(Event):
+    """A sealed cohort is to be left out of every figure from now on, for good; nothing replaces it. Closed side only.
+
+    It is named by its place, as a place has at most one cohort of a form in a round.
+    """
+
+    type: Literal["cohort.retirement"] = "cohort.retirement"
+    round: RoundId
+    form: Id
+    node: Id
+    reason: WhyRetired
+
+
 class Node(Frozen):
     """One place of the organisation. `headcount` may be left out above the leaves: then it is the children's sum."""
 
@@ -197,6 +214,17 @@ class RoundSealed(Event):
         return self
 
 
+class CohortRetired(Event):
+    """A sealed cohort is in no figure from now on. Its rows stay as evidence; why it was retired is not told."""
+
+    type: Literal["cohort.retired"] = "cohort.retired"
+    cohort_id: CohortId
+    node: Id
+    path: Path
+    round: RoundId
+    form: Id
+
+
 class Outcomes(Frozen):
     """Deliveries of one facility, round and form by outcome. Closed side only."""
 
@@ -244,19 +272,46 @@ class FormManifest(Evidence):
     outcomes: Outcomes
 
 
+class RetirementManifest(Event):
+    """Which request, at which offset, retired a cohort of n people, and why. Closed side only."""
+
+    type: Literal["retirement.manifest"] = "retirement.manifest"
+    round: RoundId
+    form: Id
+    cohort_id: CohortId
+    node: Id
+    n: Annotated[int, Field(ge=1, le=MOST)]
+    reason: WhyRetired
+    request: EventId
+    retired_offset: Offset
+    policy_hash: Sha256
+    organisation_hash: Sha256
+    code_hash: Sha256
+
+
+Echoed = OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled | CohortRetired
+
+
 class Echo(Event):
     """A control event the worker has acted on, with its offset; read first after an assignment.
 
-    That of a marker that ends a round is written when the round is sealed or cancelled, after all else.
+    That of a marker that ends a round, and of a retirement, is written after all else that they lead to. `cohorts`
+    holds, per form and node, the sizes of the cohorts that a close has sealed. Of a retirement it is `cohort.retired`
+    that is echoed: senders of other facilities read echoes too, and the reason is not theirs to know.
     """
 
     type: Literal["echo"] = "echo"
     offset: Offset
-    event: Annotated[OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled, Field(discriminator="type")]
+    event: Annotated[Echoed, Field(discriminator="type")]
+    cohorts: dict[Id, dict[Id, Count]] = Field(default_factory=dict)
 
 
 class Indicator(Event):
-    """A node's figures over a window of rounds, as known at the close of `round`. Means are in published units."""
+    """A node's figures over a window of rounds, as known at the close of `round`. Means are in published units.
+
+    `cohorts_retired` counts the retired cohorts left out of the window and the one before. Each retirement gives a
+    version of its own, and the one with the greatest count holds.
+    """
 
     type: Literal["indicator"] = "indicator"
     node: Id
@@ -267,6 +322,7 @@ class Indicator(Event):
     window: Small
     rounds_published: Small
     rounds_fielded: Small
+    cohorts_retired: Count = 0
     state: State
     responses: Count | None
     mean: float | None
@@ -306,12 +362,15 @@ AnyEvent = (
     | RoundOpened
     | RoundClosed
     | RoundCancelled
+    | CohortRetirement
     | OrganisationUpdated
     | Intervention
     | CohortSealed
+    | CohortRetired
     | RoundSealed
     | CohortManifest
     | FormManifest
+    | RetirementManifest
     | Echo
     | Indicator
     | DeadLetter

@@ -41,6 +41,7 @@ TOPICS: Final[tuple[TopicSpec, ...]] = (
             "round.opened",
             "round.closed",
             "round.cancelled",
+            "cohort.retirement",
             "organisation.updated",
             "intervention",
         ),
@@ -48,8 +49,13 @@ TOPICS: Final[tuple[TopicSpec, ...]] = (
         retention_days=AUDIT_WINDOW_DAYS,
     ),
     TopicSpec(Topic.ROUNDS, ("echo",), closed=True, retention_days=None),
-    TopicSpec(Topic.MANIFESTS, ("cohort.manifest", "form.manifest"), closed=True, retention_days=AUDIT_WINDOW_DAYS),
-    TopicSpec(Topic.COHORTS, ("cohort.sealed", "round.sealed"), closed=False, retention_days=None),
+    TopicSpec(
+        Topic.MANIFESTS,
+        ("cohort.manifest", "form.manifest", "retirement.manifest"),
+        closed=True,
+        retention_days=AUDIT_WINDOW_DAYS,
+    ),
+    TopicSpec(Topic.COHORTS, ("cohort.sealed", "cohort.retired", "round.sealed"), closed=False, retention_days=None),
     TopicSpec(Topic.INDICATORS, ("indicator",), closed=False, retention_days=None),
     TopicSpec(Topic.DEADLETTERS, ("deadletter",), closed=True, retention_days=90),
 )

@@ -1,5 +1,6 @@
 """Where the auditor's evidence comes from: folders, ClickHouse and Kafka. No decision is made here."""
 
+import base64
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,10 @@ COHORTS: Final = "cohorts.jsonl"
 CLOSED: Final = "closed"
 MANIFESTS: Final = "manifests.jsonl"
 CLICKHOUSE: Final = "clickhouse"
-_OWN_TABLES: Final = frozenset({"cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
+JOURNAL: Final = "journal"
+EMITTED: Final = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS)
+"""Everything that was ever published, and the evidence behind it."""
+_OWN_TABLES: Final = frozenset({"cohorts", "retired_cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
 _SAMPLE: Final = 1000
 _SAMPLED: Final = "SELECT DISTINCT {column:Identifier} AS value FROM {name:Identifier} LIMIT 1000"
 
@@ -44,6 +48,10 @@ def from_folder(folder: Path) -> Evidence:
     manifests = folder / CLOSED / MANIFESTS
     if manifests.is_file():
         _read_manifests(reader, manifests)
+    if (folder / JOURNAL).is_dir():
+        reader.closed_evidence()
+        for at, value in _journal(folder / JOURNAL):
+            reader.event(value, at)
     return reader.evidence
 
 
@@ -56,14 +64,27 @@ def from_deployment(settings: Settings, manifests: Path | None) -> Evidence:
         return reader.evidence
     reader.closed_evidence()
     log = KafkaLog(Connection.of(settings))
-    for topic in (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS):
+    for topic in EMITTED:
         for at, value in _records(log, settings.topic_prefix + topic):
             reader.event(value, at)
     return reader.evidence
 
 
+def _journal(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What the journal of `wardpulse up` holds; the last line of a file may be still being written."""
+    for path in sorted(path for topic in EMITTED for path in folder.glob(f"{topic}-*.jsonl")):
+        for at, line in _lines(path):
+            if line.endswith(b"\n"):
+                yield at, base64.b64decode(exact_json(line, at).get("value") or "")
+
+
 def _read_results(reader: Reader, folder: Path) -> None:
-    takers = {"cohorts.jsonl": reader.cohort, "indicators.jsonl": reader.figure, "rounds.jsonl": reader.sealed_round}
+    takers = {
+        "cohorts.jsonl": reader.cohort,
+        "retired_cohorts.jsonl": reader.retired,
+        "indicators.jsonl": reader.figure,
+        "rounds.jsonl": reader.sealed_round,
+    }
     for name, take in takers.items():
         for at, raw in _objects(folder / name):
             take(raw, at)
@@ -102,6 +123,7 @@ def _read_manifests(reader: Reader, path: Path) -> None:
 def _read_tables(reader: Reader, address: str) -> None:
     takers = {
         "cohorts": reader.cohort,
+        "retired_cohorts": reader.retired,
         "indicators": reader.figure,
         "rounds": reader.round_row,
         "nodes": reader.node_row,

@@ -24,7 +24,7 @@ def dry_run(events: Path, out: Path, rules: Rules) -> Iterator[str]:
     """Run a file and write the results; yields lines of a summary. InputRefused if a file cannot be used."""
     try:
         result = _replayed(events, rules)
-        _write(result, out)
+        write_results(result, out)
     except OSError as error:
         raise InputRefused(f"{error.filename}: {error.strerror}") from None
     yield f"{len(result.rounds)} rounds sealed, {len(result.cohorts)} cohort rows, {len(result.indicators)} indicators"
@@ -71,10 +71,12 @@ def _replayed(events: Path, rules: Rules) -> Replay:
     return result
 
 
-def _write(result: Replay, out: Path) -> None:
+def write_results(result: Replay, out: Path) -> None:
+    """The files of a dry run, open ones and those under closed/."""
     closed = out / "closed"
     closed.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write_lines(out / "cohorts.jsonl", map(plain, result.cohorts))
+    _write_lines(out / "retired_cohorts.jsonl", map(plain, result.retired))
     _write_lines(out / "indicators.jsonl", map(plain, result.indicators))
     _write_lines(out / "rounds.jsonl", map(plain, result.rounds))
     _write_lines(closed / "manifests.jsonl", map(as_dict, result.manifests))

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.events import (
     CohortManifest,
+    CohortRetired,
     DeadLetter,
     Echo,
     FormManifest,
@@ -30,7 +31,7 @@ GRACE_SECONDS: Final = 60.0
 STALL_SECONDS: Final = 900.0
 """A partition with unread records that has not moved between two quarters of an hour is stalled."""
 
-MARKERS: Final = ("organisation.updated", "round.opened", "round.closed", "round.cancelled")
+MARKERS: Final = ("organisation.updated", "round.opened", "round.closed", "round.cancelled", "cohort.retirement")
 _MARKS: Final = tuple(f'"{kind}"'.encode() for kind in MARKERS)
 
 Held = Mapping[int, Mapping[str, Sequence[RoundOpened]]]
@@ -112,6 +113,8 @@ class Watch:
                 say("round.cancelled", facility=facility, round=round_)
             case RoundClosed(facility=facility, round=round_):
                 self._sealed((facility, round_))
+            case CohortRetired(facility=facility, round=round_):
+                say("cohort.retired", facility=facility, round=round_)
 
     def _sealed(self, name: Round) -> None:
         now = self._clock()

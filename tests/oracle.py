@@ -92,6 +92,7 @@ class Round:
     withdrawals: set[tuple[str, str]] = field(default_factory=set)
     closed: bool = False
     cancelled: bool = False
+    retired: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def policy(self) -> dict[str, Any]:
@@ -153,6 +154,9 @@ def ended_rounds(events: list[Event]) -> list[Round]:
             candidate = Round(event, organisations[facility])
             if not refused(candidate, [r for (owner, _), r in rounds.items() if owner == facility]):
                 rounds[facility, event["round"]] = candidate
+        elif kind == "cohort.retirement":
+            if current is not None and current.closed and event["node"] in sealed_nodes(current, event["form"]):
+                current.retired.add((event["form"], event["node"]))
         elif current is None or current.closed or current.cancelled:
             continue
         elif kind == "round.cancelled":
@@ -179,10 +183,10 @@ def judge(current: Round, form: str) -> tuple[list[Event], dict[str, int]]:
         if event["form"] == form:
             by_id.setdefault(event["event_id"], []).append(event)
 
-    def order(event: Event) -> tuple[bool, str]:
+    def order(event: Event) -> tuple[bool, str, str]:
         name, scores = event["event_id"].replace("-", ""), scores_of(event)
-        lot = [name, scores or [], event["revision"], event["respondent"], event["node"]]
-        return scores is not None, sha256(lot)
+        lot = [name, event["revision"], event["respondent"], event["node"]]
+        return scores is not None, sha256(lot), sha256([name, scores or []])
 
     distinct = [max(copies, key=order) for copies in by_id.values()]
     complete = [event for event in distinct if scores_of(event) is not None]
@@ -246,6 +250,13 @@ def seal(current: Round, admitted: list[Event]) -> list[tuple[list[str], list[Ev
     return cohorts
 
 
+def sealed_nodes(current: Round, form: str) -> set[str]:
+    """The nodes at which a closed round has a cohort of a form."""
+    if form not in current.opened["forms"]:
+        return set()
+    return {path[-1] for path, _ in seal(current, judge(current, form)[0])}
+
+
 def clamp(value: int, low: int, high: int) -> int:
     """The value nearest to `value` in [low, high]."""
     return max(low, min(value, high))
@@ -279,16 +290,34 @@ def sha256(value: Any) -> str:
 
 def rows_of(current: Round, form: str) -> list[Row]:
     """The rows of one form of a closed round."""
-    facility, name, policy_hash = current.opened["facility"], current.opened["round"], sha256(current.policy)
+    name, policy_hash = current.opened["round"], sha256(current.policy)
     rows = []
     for path, members in seal(current, judge(current, form)[0]):
-        cohort_id = sha256([facility, name, form, path, policy_hash])[:32]
-        place: Row = {"cohort_id": cohort_id, "facility": facility, "node": path[-1], "path": path}
+        place = place_of(current, form, path)
         for index, scale in enumerate(scales_of(form)):
             people = [(scores_of(event) or [])[index] for event in members]
             asked = {"round": name, "form": form, "scale": scale.name, "policy_hash": policy_hash}
             rows.append({**place, **asked, **code(scale, people, current.policy["coalition"] + 1)})
     return rows
+
+
+def place_of(current: Round, form: str, path: list[str]) -> Row:
+    """A cohort's id and where it is."""
+    facility = current.opened["facility"]
+    cohort_id = sha256([facility, current.opened["round"], form, path, sha256(current.policy)])[:32]
+    return {"cohort_id": cohort_id, "facility": facility, "node": path[-1], "path": path}
+
+
+def expected_retired(events: list[Event]) -> list[Row]:
+    """Every cohort that a log has retired, in a stable order."""
+    rows = [
+        {**place_of(current, form, path), "round": current.opened["round"], "form": form}
+        for current in ended_rounds(events)
+        for form in {form for form, _ in current.retired}
+        for path, _ in seal(current, judge(current, form)[0])
+        if (form, path[-1]) in current.retired
+    ]
+    return sorted(rows, key=lambda row: str(row["cohort_id"]))
 
 
 def expected_rows(events: list[Event]) -> list[Row]:
@@ -303,7 +332,9 @@ def expected_outcomes(events: list[Event]) -> dict[tuple[str, str, str], dict[st
     for current in ended_rounds(events):
         for form in current.opened["forms"]:
             admitted, counts = judge(current, form)
-            published = sum(len(members) for _, members in seal(current, admitted)) if current.closed else 0
-            counts.update(withheld=len(admitted) - published, published=published)
+            sealed = {path[-1]: len(members) for path, members in seal(current, admitted)} if current.closed else {}
+            retired = sum(n for node, n in sealed.items() if (form, node) in current.retired)
+            withheld = len(admitted) - sum(sealed.values())
+            counts.update(withheld=withheld, retired=retired, published=sum(sealed.values()) - retired)
             outcomes[current.opened["facility"], current.opened["round"], form] = counts
     return outcomes

@@ -32,6 +32,7 @@ class Wave:
     opened: Event
     people: dict[str, int]
     rate: float
+    places: tuple[str, ...]
 
 
 def random_log(rng: random.Random) -> list[Event]:
@@ -168,7 +169,8 @@ def _wave(
         "policy": _policy(rng),
         "key_id": f"key-{name.lower()}",
     }
-    return Wave(opened, people, rng.choice([0.3, 0.6, 0.8, 1.0]))
+    places = tuple(sorted(node["id"] for node in organisation["nodes"]))
+    return Wave(opened, people, rng.choice([0.3, 0.6, 0.8, 1.0]), places)
 
 
 def _round_log(rng: random.Random, wave: Wave) -> list[Event]:
@@ -176,10 +178,15 @@ def _round_log(rng: random.Random, wave: Wave) -> list[Event]:
     body = [event for form in wave.opened["forms"] if form in FORMS for event in _deliveries(rng, wave, form)]
     if rng.random() < 0.05:
         body.append({**wave.opened, "event_id": _event_id(rng), "policy": _policy(rng)})
+    if rng.random() < 0.05:
+        body.append(_retirement(rng, wave))
     rng.shuffle(body)
     early, body = (body[:2], body[2:]) if rng.random() < 0.1 else ([], body)
     late = [rng.choice(body) for _ in range(rng.randint(0, 4)) if body]
     late += [{**event, "event_id": _event_id(rng), "respondent": _token(rng)} for event in late if "answers" in event]
+    if rng.random() < 0.4:
+        late += [_retirement(rng, wave) for _ in range(rng.choice([1, 3, 10]))]
+        rng.shuffle(late)
     closed = _marker(rng, wave, "round.closed")
     if rng.random() < 0.1:
         return [*early, wave.opened, *body]
@@ -196,7 +203,7 @@ def _sensitive_round_log(rng: random.Random, wave: Wave) -> list[Event]:
     forms = ["sib5", rng.choice(["phq_2", "gad_2"])]
     opened = {**wave.opened, "event_id": _event_id(rng), "round": "2026-W30", "forms": forms}
     opened |= {"first_answer_date": "2026-07-20", "last_answer_date": "2026-07-26"}
-    return _round_log(rng, Wave(opened, wave.people, wave.rate))
+    return _round_log(rng, Wave(opened, wave.people, wave.rate, wave.places))
 
 
 def _marker(rng: random.Random, wave: Wave, kind: str, **fields: str) -> Event:
@@ -208,6 +215,14 @@ def _marker(rng: random.Random, wave: Wave, kind: str, **fields: str) -> Event:
         "round": wave.opened["round"],
         **fields,
     }
+
+
+def _retirement(rng: random.Random, wave: Wave) -> Event:
+    """A request to retire a cohort that there may not be."""
+    forms = wave.opened["forms"] if rng.random() < 0.95 else sorted(FORMS)
+    node = rng.choice([wave.opened["facility"], *wave.places, "nowhere"])
+    reason = rng.choice(["consent", "feed_error", "legal", "wrong_unit", "other"])
+    return _marker(rng, wave, "cohort.retirement", form=rng.choice(forms), node=node, reason=reason)
 
 
 def _deliveries(rng: random.Random, wave: Wave, form: str) -> list[Event]:

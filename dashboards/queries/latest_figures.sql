@@ -1,6 +1,6 @@
 -- Every place of today's organisations at the last round that fielded the form there: figures of its window, or why
 -- there are none. A place on which the form was never fielded is shown at the last round of the form that knew it.
--- Parents come before children.
+-- Parents come before children. Of versions of a figure the one without most retired cohorts holds.
 --
 -- Today's organisation of a facility is that of its newest sealed round, of any form: what is no longer in it has ended
 -- and is not shown; what is still in it is shown under its newest name and where it now belongs, even if its figures
@@ -48,5 +48,6 @@ FROM indicators AS i FINAL
 INNER JOIN places AS p ON p.facility = i.facility AND p.node = i.node
 INNER JOIN rounds AS r FINAL ON r.facility = i.facility AND r.round = i.round AND r.form = i.form
 WHERE i.form = {form:String} AND i.scale = {scale:String}
-ORDER BY p.path, i.state != 'not_fielded' DESC, r.last_answer_date DESC, i.round DESC
+ORDER BY p.path, i.state != 'not_fielded' DESC, r.last_answer_date DESC, i.round DESC,
+    i.cohorts_retired DESC
 LIMIT 1 BY i.facility, i.node

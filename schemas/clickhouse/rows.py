@@ -6,10 +6,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.canonical import sha256_hex
-from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, ROUNDS, Table
+from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, RETIRED_COHORTS, ROUNDS, Table
 from schemas.codec import as_dict
 from schemas.errors import DataError, Reason
-from schemas.events import BELOW_K, CohortSealed, Indicator, NodeState, RoundSealed
+from schemas.events import BELOW_K, CohortRetired, CohortSealed, Indicator, NodeState, RoundSealed
 
 Row = dict[str, Any]
 _NOT_STORED: Final = frozenset({"event_id", "type", "schema_version"})
@@ -28,6 +28,8 @@ def plain(event: BaseModel) -> Row:
 def _rows(event: BaseModel) -> Iterator[tuple[Table, Row]]:
     if isinstance(event, CohortSealed):
         yield COHORTS, plain(event)
+    elif isinstance(event, CohortRetired):
+        yield RETIRED_COHORTS, plain(event)
     elif isinstance(event, Indicator):
         yield INDICATORS, plain(event)
     elif isinstance(event, RoundSealed):
@@ -50,6 +52,8 @@ def _round(event: RoundSealed, form: str) -> Row:
         "k": event.policy.k,
         "coalition": event.policy.coalition,
         "outside": event.policy.outside,
+        "k_sensitive": event.policy.k_sensitive,
+        "headcount_slack": event.policy.headcount_slack,
         "identity": event.policy.identity,
     }
 

@@ -48,6 +48,7 @@ INDICATORS: Final = Table(
         "window": "UInt8",
         "rounds_published": "UInt8",
         "rounds_fielded": "UInt8",
+        "cohorts_retired": "UInt32",
         "state": "LowCardinality(String)",
         "responses": "Nullable(UInt32)",
         "mean": "Nullable(Float64)",
@@ -78,6 +79,8 @@ ROUNDS: Final = Table(
         "k": "UInt32",
         "coalition": "UInt32",
         "outside": "UInt32",
+        "k_sensitive": "UInt32",
+        "headcount_slack": "Float64",
         "identity": "LowCardinality(String)",
         **_HASH,
     },
@@ -98,4 +101,10 @@ NODES: Final = Table(
     ("facility", "round", "form", "node", "row_hash"),
 )
 
-TABLES: Final = (COHORTS, INDICATORS, ROUNDS, NODES)
+RETIRED_COHORTS: Final = Table(
+    "retired_cohorts",
+    {"cohort_id": "String", **_PLACE, **_WHEN, **_HASH},
+    ("facility", "round", "form", "cohort_id", "row_hash"),
+)
+
+TABLES: Final = (COHORTS, RETIRED_COHORTS, INDICATORS, ROUNDS, NODES)

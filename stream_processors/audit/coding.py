@@ -4,12 +4,11 @@ The rule is worked out again from docs/privacy.md, "Coding"; what a row leaves o
 lie behind the row at all.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from stream_processors.audit.evidence import CohortRow, Number
+from stream_processors.audit.evidence import CohortRow
 from stream_processors.audit.instruments import AskedScale, Range
 
 OFF_THE_GRID: Final = "a total off its grid: scores are whole numbers"
@@ -31,13 +30,12 @@ class Row:
 def fault(row: CohortRow, scale: AskedScale, guard: int) -> str | None:
     """What is wrong with a row's numbers; None if they are as the rule gives them and leave every score open."""
     numbers = (row.n, row.score_low, row.score_high, row.at_risk_low, row.at_risk_high)
-    if not all(number is None or _is_whole(number) for number in numbers):
+    if not all(number is None or Fraction(number).denominator == 1 for number in numbers):
         return OFF_THE_GRID
     if (row.at_risk_low is None) != (scale.at_risk is None) or (row.at_risk_high is None) != (scale.at_risk is None):
         return NO_COUNT
-    n, low, high, least, most = (None if number is None else int(number) for number in numbers)
-    assert n is not None and low is not None and high is not None  # noqa: PT018 - all three were whole
-    return fault_of(Row(n, low, high, least, most), scale, guard)
+    risks = [None if number is None else int(number) for number in numbers[3:]]
+    return fault_of(Row(int(row.n), int(row.score_low), int(row.score_high), *risks), scale, guard)
 
 
 def fault_of(row: Row, scale: AskedScale, guard: int) -> str | None:
@@ -45,30 +43,24 @@ def fault_of(row: Row, scale: AskedScale, guard: int) -> str | None:
     if not row.n * scale.lowest <= row.low <= row.high <= row.n * scale.highest:
         return OFF_THE_SCALE
     found = _off_the_rule(row, scale, guard)
-    behind = tuple(counts(row, scale)) if scale.at_risk is not None else ()
     if found is not None:
-        return f"{found}; {_told(row, behind)}" if behind else found
+        return found + _told(row, scale)
     return _rules_out(row, scale, guard)
 
 
-def counts(row: Row, scale: AskedScale) -> Iterator[int]:
-    """The numbers at risk that can lie behind a row at all, its total known."""
-    assert row.at_risk_low is not None
-    assert row.at_risk_high is not None
-    for count in range(row.at_risk_low, row.at_risk_high + 1):
-        possible = _totals(scale, row.n, count)
-        if possible.low <= row.high and row.low <= possible.high:
-            yield count
-
-
-def _told(row: Row, behind: tuple[int, ...]) -> str:
-    assert row.at_risk_low is not None
-    assert row.at_risk_high is not None
-    if len(behind) == 1 and row.at_risk_low < row.at_risk_high:
-        return f"the number at risk can only be {behind[0]}"
-    if len(behind) < row.at_risk_high - row.at_risk_low + 1:
-        return f"the number at risk can only be from {behind[0]} to {behind[-1]}"
-    return f"the number at risk is published as {row.at_risk_low} to {row.at_risk_high}"
+def _told(row: Row, scale: AskedScale) -> str:
+    """What the total tells of the number at risk, if that is more than is published of it."""
+    if row.at_risk_low is None or row.at_risk_high is None:
+        return ""
+    behind = [
+        count
+        for count in range(row.n + 1)
+        if (possible := _totals(scale, row.n, count)).low <= row.high and row.low <= possible.high
+    ]
+    if set(range(row.at_risk_low, row.at_risk_high + 1)) <= set(behind):
+        return ""
+    few = f"{behind[0]}" if len(behind) == 1 else f"from {behind[0]} to {behind[-1]}"
+    return f"; by the total the number at risk can only be {few}"
 
 
 def _off_the_rule(row: Row, scale: AskedScale, guard: int) -> str | None:
@@ -155,7 +147,3 @@ class _Left:
         """Whether, with one number at risk, the rest of every known total from low to high can be made up."""
         row = self._row
         return any(total.low + high <= row.high and row.low <= total.high + low for total in self._totals)
-
-
-def _is_whole(number: Number) -> bool:
-    return Fraction(number).denominator == 1

@@ -132,6 +132,24 @@ class NodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RetiredRow:
+    """A cohort that is in no figure from its retirement on; its rows stay published."""
+
+    at: str = field(compare=False)
+    cohort_id: str
+    facility: str
+    node: str
+    path: tuple[str, ...]
+    round: str
+    form: str
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """Closed side: the members of one cohort as tags, one of possibly several parts."""
 
@@ -180,13 +198,16 @@ class Extra:
     value: object
 
 
+OpenRow = CohortRow | RetiredRow | FigureRow | NodeRow | RoundRow
+
+
 @dataclass(slots=True)
 class Evidence:
     """Everything there is to audit. Repeats of a row collapse, versions of it stay.
 
-    `memberships` is None where no closed evidence was given; `order` tells the rounds of a facility in the order they
-    were sealed, where the source of the rows tells it. `names` are texts that are shown and decide nothing, each with a
-    place it stands in.
+    `memberships` is None where no closed evidence was given. `order` tells the rounds of a facility in the order they
+    were sealed, and `retirements` the cohorts in the order they were retired, where the source of the rows tells it.
+    `names` are texts that are shown and decide nothing, each with a place it stands in.
     """
 
     cohorts: dict[CohortRow, None] = field(default_factory=dict)
@@ -195,13 +216,16 @@ class Evidence:
     nodes: dict[NodeRow, None] = field(default_factory=dict)
     memberships: dict[Membership, None] | None = None
     sealed: dict[Sealed, None] = field(default_factory=dict)
+    retired: dict[RetiredRow, None] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
+    retirements: dict[str, int] = field(default_factory=dict)
     extras: list[Extra] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
 
-    def rows(self) -> Iterator[CohortRow | FigureRow | NodeRow | RoundRow]:
+    def rows(self) -> Iterator[OpenRow]:
         """Every open row."""
         yield from self.cohorts
         yield from self.figures
         yield from self.nodes
         yield from self.rounds
+        yield from self.retired

@@ -6,12 +6,12 @@ Published numbers are rounded to four decimals. Everything is exact; Wilson's li
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, Number
+from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, Number, RetiredRow
 from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
 
@@ -22,6 +22,7 @@ _HALF: Final = Fraction(1, 2 * 10**DECIMALS) + Fraction(1, 10**10)
 """Half of the last decimal, and what a figure computed in floating point may be off."""
 
 Scales = Mapping[tuple[str, str], AskedScale]
+Retired = list[tuple[RetiredRow, dict[str, "Sums"]]]
 
 
 @dataclass(slots=True)
@@ -34,14 +35,17 @@ class Sums:
     at_risk_low: Number = 0
     at_risk_high: Number = 0
 
-    def add(self, other: "Sums | CohortRow") -> None:
-        """Take another cohort, or other totals, in."""
-        low, high = (other.score_low, other.score_high) if isinstance(other, CohortRow) else (other.low, other.high)
-        self.n += other.n
-        self.low += low
-        self.high += high
-        self.at_risk_low += other.at_risk_low or 0
-        self.at_risk_high += other.at_risk_high or 0
+    def add(self, row: CohortRow) -> None:
+        """Take another cohort in."""
+        self.merge(Sums(row.n, row.score_low, row.score_high, row.at_risk_low or 0, row.at_risk_high or 0))
+
+    def merge(self, other: "Sums", times: int = 1) -> None:
+        """Take other totals in; with -1 take them out."""
+        self.n += times * other.n
+        self.low += times * other.low
+        self.high += times * other.high
+        self.at_risk_low += times * other.at_risk_low
+        self.at_risk_high += times * other.at_risk_high
 
 
 class Exact(NamedTuple):
@@ -56,11 +60,15 @@ class Exact(NamedTuple):
 
 @dataclass(slots=True)
 class Series:
-    """Of each facility, form and node: the rounds that fielded it, in the order they were sealed, and its totals."""
+    """Of each facility, form and node: the rounds that fielded it, in the order they were sealed, and its totals.
+
+    `retired` are the retired cohorts in the order of their retirement, with their totals per scale.
+    """
 
     fielded: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     sums: dict[tuple[str, str, str, str, str], Sums] = field(default_factory=lambda: defaultdict(Sums))
     headcounts: dict[tuple[str, str, str, str], Number | None] = field(default_factory=dict)
+    retired: Retired = field(default_factory=list)
 
 
 def findings(evidence: Evidence, scales: Scales) -> Iterator[Finding]:
@@ -89,7 +97,17 @@ def _series(evidence: Evidence) -> Series:
                     rounds.append(sealed.round)
         for node_row in one.nodes.values():
             series.headcounts[sealed.facility, sealed.form, node_row.node, sealed.round] = node_row.headcount
+    series.retired = _retired(evidence)
     return series
+
+
+def _retired(evidence: Evidence) -> Retired:
+    totals: dict[str, dict[str, Sums]] = {row.cohort_id: {} for row in evidence.retired}
+    for row in evidence.cohorts:
+        if row.cohort_id in totals:
+            totals[row.cohort_id].setdefault(row.scale, Sums()).add(row)
+    ordered = sorted(evidence.retired, key=lambda row: evidence.retirements.get(row.cohort_id, 0))
+    return [(row, totals[row.cohort_id]) for row in ordered]
 
 
 def _order(one: Fielded, evidence: Evidence) -> tuple[int, str, str, str]:
@@ -141,25 +159,52 @@ def _expected(figure: FigureRow, upto: list[str], series: Series, scale: AskedSc
     names = [name for name, _ in figure.figures]
     result: dict[str, object] = dict.fromkeys(names)
     window, before = upto[-figure.window :], upto[: -figure.window][-figure.window :]
-    held = _held(figure, window, series)
+    before = before if len(before) == figure.window else []
+    left_out = _left_out(figure, {*window, *before}, series)
+    held = _held(figure, window, series, left_out)
     state = "not_fielded" if not upto else "published" if held else "withheld"
-    result |= {"state": state, "rounds_published": len(held), "rounds_fielded": len(window)}
+    result |= {
+        "cohorts_retired": len(left_out),
+        "state": state,
+        "rounds_published": len(held),
+        "rounds_fielded": len(window),
+    }
     if held:
         result |= _window(figure, held, window, series, scale)
-        if len(before) == figure.window:
-            result |= _change(held, _held(figure, before, series), scale)
+        result |= _change(held, _held(figure, before, series, left_out), scale)
     return result
 
 
-def _held(figure: FigureRow, rounds: list[str], series: Series) -> list[Sums]:
-    keys = [(figure.facility, figure.form, figure.node, figure.scale, name) for name in rounds]
-    return [series.sums[key] for key in keys if key in series.sums]
+def _left_out(figure: FigureRow, rounds: set[str], series: Series) -> Retired:
+    """The retired cohorts that a figure says it leaves out: the first that were retired from its rounds."""
+    concerned = [
+        (row, totals)
+        for row, totals in series.retired
+        if (row.facility, row.form) == (figure.facility, figure.form)
+        and row.round in rounds
+        and figure.node in row.path
+    ]
+    return concerned[: dict(figure.counts)["cohorts_retired"]]
+
+
+def _held(figure: FigureRow, rounds: list[str], series: Series, left_out: Retired) -> list[Sums]:
+    found = []
+    for name in rounds:
+        sums = series.sums.get((figure.facility, figure.form, figure.node, figure.scale, name))
+        gone = [totals[figure.scale] for row, totals in left_out if row.round == name and figure.scale in totals]
+        if sums is not None and gone:
+            sums = replace(sums)
+            for one in gone:
+                sums.merge(one, -1)
+        if sums is not None and sums.n:
+            found.append(sums)
+    return found
 
 
 def _together(held: list[Sums]) -> "Exact":
     total = Sums()
     for one in held:
-        total.add(one)
+        total.merge(one)
     numbers = (total.n, total.low, total.high, total.at_risk_low, total.at_risk_high)
     return Exact(*map(Fraction, numbers))
 

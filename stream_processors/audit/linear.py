@@ -175,12 +175,11 @@ class _Table:
             lcm(*(value.denominator for value in combination.values())),
             gcd(*(value.numerator for value in combination.values())),
         )
+        left = self._left({row: value * scale for row, value in combination.items()})
+        # what is left of the first cell is positive
+        scale *= 1 if next(iter(left.values()), 1) > 0 else -1
         terms = {row: value * scale for row, value in sorted(combination.items())}
-        cells: dict[str, Fraction] = defaultdict(Fraction)
-        for row, coefficient in terms.items():
-            for cell, value in self.totals[row].cells.items():
-                cells[cell] += coefficient * value
-        left = {cell: value for cell, value in sorted(cells.items()) if value}
+        left = self._left(terms)
         if not left:
             raise AssertionError("a combination that leaves nothing isolates nobody")
         values = [self.totals[row].value for row in terms]
@@ -192,6 +191,14 @@ class _Table:
             value=None if None in values else total,
             is_shortest=is_shortest,
         )
+
+    def _left(self, terms: Vector) -> dict[str, Fraction]:
+        """What terms add up to, of the cells as they were given."""
+        cells: dict[str, Fraction] = defaultdict(Fraction)
+        for row, coefficient in terms.items():
+            for cell, value in self.totals[row].cells.items():
+                cells[cell] += coefficient * value
+        return {cell: value for cell, value in sorted(cells.items()) if value}
 
 
 class _Search:

@@ -12,7 +12,15 @@ from typing import Any, Final
 
 from schemas.codec import as_dict, decode
 from schemas.errors import DataError, InputRefused
-from schemas.events import CohortManifest, CohortSealed, FormManifest, Indicator, RoundSealed
+from schemas.events import (
+    CohortManifest,
+    CohortRetired,
+    CohortSealed,
+    FormManifest,
+    Indicator,
+    RetirementManifest,
+    RoundSealed,
+)
 from stream_processors.audit.evidence import (
     CohortRow,
     Evidence,
@@ -22,6 +30,7 @@ from stream_processors.audit.evidence import (
     NodeRow,
     Number,
     PolicyRow,
+    RetiredRow,
     RoundRow,
     Sealed,
 )
@@ -40,7 +49,8 @@ COHORT: Final = (
     "at_risk_high",
     "policy_hash",
 )
-COUNTS: Final = ("rounds_published", "rounds_fielded")
+RETIRED: Final = ("cohort_id", *_PLACE)
+COUNTS: Final = ("rounds_published", "rounds_fielded", "cohorts_retired")
 FIGURES: Final = (
     "responses",
     "mean",
@@ -88,6 +98,13 @@ class Reader:
         risks = (row.number_or_none("at_risk_low"), row.number_or_none("at_risk_high"))
         found = CohortRow(at, *place, row.text("form"), row.text("scale"), *numbers, *risks, row.text("policy_hash"))
         self.evidence.cohorts.setdefault(found)
+        self._extras(row)
+
+    def retired(self, raw: Raw, at: str) -> None:
+        """A cohort that was retired; rows come in the order of retirement."""
+        row = _Row(raw, at, RETIRED)
+        place = (row.text("facility"), row.text("node"), row.path(), row.text("round"), row.text("form"))
+        self.evidence.retired.setdefault(RetiredRow(at, row.text("cohort_id"), *place))
         self._extras(row)
 
     def figure(self, raw: Raw, at: str) -> None:
@@ -143,6 +160,11 @@ class Reader:
             raise InputRefused(f"{at}: this is no event of ours ({error})") from None
         if isinstance(event, CohortSealed):
             self.cohort(_plain(event), at)
+        elif isinstance(event, CohortRetired):
+            self.retired(_plain(event), at)
+        elif isinstance(event, RetirementManifest):
+            self.closed_evidence()
+            self.evidence.retirements[event.cohort_id] = event.retired_offset
         elif isinstance(event, Indicator):
             self.figure(_plain(event), at)
         elif isinstance(event, RoundSealed):
@@ -228,7 +250,7 @@ def _no_number(name: str) -> Fraction:
     raise ValueError(name)
 
 
-def _plain(event: CohortSealed | Indicator | RoundSealed) -> Raw:
+def _plain(event: CohortSealed | CohortRetired | Indicator | RoundSealed) -> Raw:
     return {name: value for name, value in as_dict(event).items() if name not in ("event_id", "type", "schema_version")}
 
 

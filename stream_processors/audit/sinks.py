@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, NodeRow
+from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, NodeRow, RetiredRow
 from stream_processors.audit.identities import grouped
 from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
@@ -39,6 +39,10 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
     """What the open side should not hold."""
     smallest = {sealed.asked: sealed.policy.smallest for sealed in evidence.rounds}
     least = min(smallest.values(), default=6)
+    # a window may reach back to rounds of a smaller K
+    fewest: dict[tuple[str, str], int] = {}
+    for (facility, _, form), size in sorted(smallest.items(), key=lambda item: -item[1]):
+        fewest[facility, form] = size
     for (at, column), extras in grouped(evidence.extras, lambda extra: (extra.at, extra.column)).items():
         yield _of_an_extra(column, f"{at}, {column}", [extra.value for extra in extras], least)
     for text, where in _texts(evidence):
@@ -46,7 +50,7 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(CHECK, "unsafe", f"what looks like a token or an event id stands in {where}")
     for figure in evidence.figures:
         responses = dict(figure.figures).get("responses")
-        if responses is not None and 0 < responses < smallest.get(figure.asked, least):
+        if responses is not None and 0 < responses < fewest.get((figure.facility, figure.form), least):
             yield Finding(CHECK, "unsafe", "figures of fewer than K people", rows_of([figure.name]), int(responses))
     for node in evidence.nodes:
         if node.headcount is not None and 0 <= node.headcount < smallest.get(node.asked, least):
@@ -70,7 +74,7 @@ def _texts(evidence: Evidence) -> Iterator[tuple[str, str]]:
     found = dict(evidence.names)
     for row in evidence.rows():
         own = [row.facility, row.round, row.form]
-        own += [row.node, *row.path] if isinstance(row, CohortRow | FigureRow | NodeRow) else []
+        own += [row.node, *row.path] if isinstance(row, CohortRow | RetiredRow | FigureRow | NodeRow) else []
         own += [row.scale] if isinstance(row, CohortRow | FigureRow) else []
         own += [row.kind] if isinstance(row, NodeRow) else []
         for text in own:

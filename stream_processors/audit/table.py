@@ -150,7 +150,7 @@ def _rows(name: str, text: str, columns: Sequence[str]) -> Iterator[tuple[int, d
                 raise InputRefused(f"{name} line {reader.line_num}: column {short[0]} is empty")
             yield reader.line_num, given
     except csv.Error:
-        raise InputRefused(f"{name} line {reader.line_num}: this is not CSV") from None
+        raise InputRefused(f"{name} after line {reader.line_num}: this is not CSV") from None
 
 
 def _total(row: Mapping[str, str], at: str) -> Total:
@@ -178,14 +178,10 @@ def _check(table: Table, hidden: str) -> None:
     if not table.totals:
         raise InputRefused("the table has no rows")
     named = {cell for total in table.totals for cell in total.cells}
-    if shown := sorted(table.published & set(table.hidden)):
-        raise InputRefused(f"cell {shown[0]} is hidden by {hidden}, but a row publishes it")
     if unknown := sorted(named - table.published - set(table.hidden)):
         raise InputRefused(
             f"cell {unknown[0]} is in a total, but neither has a row of its own nor is hidden by {hidden}"
         )
-    if absent := sorted(set(table.hidden) - named):
-        raise InputRefused(f"cell {absent[0]} is hidden by {hidden}, but is in no total")
 
 
 def _is_of_one_cell(total: Total) -> bool:

@@ -133,7 +133,10 @@ def _hold(held: HeldForm, submission: Submission, leaf: str, scores: tuple[Score
     held.held[event_id] = item
 
 
-def _rank(event_id: bytes, copy: Held) -> tuple[bool, str]:
-    """Which of two copies with one event id is kept: a whole one, and else by lot, so that no score is favoured."""
+def _rank(event_id: bytes, copy: Held) -> tuple[bool, str, str]:
+    """Which of two copies with one event id is kept: a whole one, and else by lot, so that no score is favoured.
+
+    Scores draw the lot only where nothing else differs: what anybody answered must not move a size.
+    """
     scores, revision, token, leaf = copy
-    return bool(scores), sha256_hex([event_id.hex(), scores, revision, token.hex(), leaf])
+    return bool(scores), sha256_hex([event_id.hex(), revision, token.hex(), leaf]), sha256_hex([event_id.hex(), scores])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.canonical import canonical_json, derived_id
-from schemas.events import CohortManifest, CohortSealed, FormManifest, RoundSealed
+from schemas.events import MOST, CohortManifest, CohortSealed, FormManifest, RoundSealed
 from stream_processors.steps.admit import HeldForm, OpenRound, resolve
 from stream_processors.steps.rollup import node_states
 from stream_processors.steps.rounds import Rules
@@ -22,6 +22,13 @@ class Closing:
     manifests: tuple[CohortManifest | FormManifest, ...]
     cohorts: tuple[CohortSealed, ...]
     sealed: RoundSealed
+
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Form to node to the size of the cohort sealed there."""
+        found: dict[str, dict[str, int]] = {}
+        for row in self.cohorts:
+            found.setdefault(row.form, {})[row.node] = row.n
+        return found
 
 
 def close_round(opened: OpenRound, offset: int, rules: Rules) -> Closing:
@@ -56,6 +63,11 @@ def longest_seal(opened: OpenRound) -> RoundSealed:
     # "published" is the longest word among the states; every node is on a path if every node is one's end
     everywhere = list(opened.organisation.paths.values())
     return _round_sealed(opened, dict.fromkeys(opened.forms, everywhere))
+
+
+def most_sizes(opened: OpenRound) -> dict[str, dict[str, int]]:
+    """The most that `Closing.sizes` can hold of this round."""
+    return dict.fromkeys(opened.forms, dict.fromkeys(opened.organisation.nodes, MOST))
 
 
 def sealing_of(opened: OpenRound, held: HeldForm) -> Sealing:

@@ -3,14 +3,14 @@
     received = admitted + duplicate + superseded + withdrawn + incomplete + late + invalid
     admitted = published + retired + withheld
 
-Counts up to a close come from its form manifests, what came after or belongs to no round from dead letters; deliveries
-of a round still open are pending.
+Counts up to a close come from its form manifests, what was retired since from retirement manifests, what came after or
+belongs to no round from dead letters; deliveries of a round still open are pending.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from schemas.events import DeadLetter, FormManifest
+from schemas.events import DeadLetter, FormManifest, RetirementManifest
 from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.story import Story
 
@@ -22,13 +22,19 @@ FATES = ("published", "retired", "withheld")
 
 
 def tally(
-    manifests: Iterable[FormManifest], dead_letters: Iterable[DeadLetter], stories: Iterable[Story] = ()
+    manifests: Iterable[FormManifest | RetirementManifest],
+    dead_letters: Iterable[DeadLetter],
+    stories: Iterable[Story] = (),
 ) -> dict[Bucket, Counter[str]]:
     """Every bucket's counts. Repeats of a manifest or dead letter count once."""
     buckets: dict[Bucket, Counter[str]] = {}
     for manifest in {manifest.event_id: manifest for manifest in manifests}.values():
-        bucket = (manifest.facility, manifest.round, manifest.form)
-        buckets.setdefault(bucket, Counter()).update(manifest.outcomes.model_dump())
+        counts = buckets.setdefault((manifest.facility, manifest.round, manifest.form), Counter())
+        if isinstance(manifest, FormManifest):
+            counts.update(manifest.outcomes.model_dump())
+        else:
+            counts["published"] -= manifest.n
+            counts["retired"] += manifest.n
     for story in stories:
         _add_pending(buckets, story)
     for letter in {letter.event_id: letter for letter in dead_letters}.values():

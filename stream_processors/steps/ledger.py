@@ -13,11 +13,15 @@ from stream_processors.steps.rounds import EndedRound, Facility
 
 @dataclass(frozen=True, slots=True)
 class KnownRound:
-    """A round that was opened, its terms, the organisation it was opened with, and how it stands."""
+    """A round that was opened, its terms, the organisation it was opened with, and how it stands.
+
+    `retired` names the cohorts retired since it was sealed, by form and node.
+    """
 
     terms: RoundOpened
     organisation: Organisation
     state: Literal["open", "sealed", "cancelled"]
+    retired: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def ledger(echoes: Sequence[Echo]) -> Ledger:
 def _known(one: OpenRound | EndedRound) -> KnownRound:
     if isinstance(one, OpenRound):
         return KnownRound(one.terms, one.organisation, "open")
-    return KnownRound(one.terms, one.organisation, "cancelled" if one.ending.cancelled else "sealed")
+    return KnownRound(one.terms, one.organisation, "cancelled" if one.ending.cancelled else "sealed", one.retired)
 
 
 def _order(one: KnownRound) -> tuple[str, str, str]:

@@ -16,7 +16,15 @@ from stream_processors.steps.conservation import tally
 SMALLEST: Final = 11
 """Fewest people whose outcomes are shown at once: those admitted to one form, who are distinct persons."""
 
-_AFTER_THE_END: Final = frozenset({Reason.AFTER_CLOSE, Reason.ROUND_CLOSED_TWICE})
+_AFTER_THE_END: Final = frozenset(
+    {
+        Reason.AFTER_CLOSE,
+        Reason.NO_COHORT,
+        Reason.RETIRED_TWICE,
+        Reason.ROUND_CANCELLED,
+        Reason.ROUND_CLOSED_TWICE,
+    }
+)
 
 Round = tuple[str, str]
 """(facility, round)."""

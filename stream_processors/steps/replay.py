@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from schemas.events import (
     AnyEvent,
     CohortManifest,
+    CohortRetired,
     CohortSealed,
     DeadLetter,
     Echo,
     FormManifest,
     Indicator,
+    RetirementManifest,
     RoundSealed,
 )
 from stream_processors.steps.conservation import Bucket, tally
@@ -40,6 +42,11 @@ class Replay:
         return [event for event in self.events if isinstance(event, CohortSealed)]
 
     @property
+    def retired(self) -> list[CohortRetired]:
+        """Cohorts that were retired after their seal."""
+        return [event for event in self.events if isinstance(event, CohortRetired)]
+
+    @property
     def indicators(self) -> list[Indicator]:
         """Rolling indicators."""
         return [event for event in self.events if isinstance(event, Indicator)]
@@ -50,9 +57,10 @@ class Replay:
         return [event for event in self.events if isinstance(event, RoundSealed)]
 
     @property
-    def manifests(self) -> list[CohortManifest | FormManifest]:
+    def manifests(self) -> list[CohortManifest | FormManifest | RetirementManifest]:
         """Evidence; closed side."""
-        return [event for event in self.events if isinstance(event, CohortManifest | FormManifest)]
+        kinds = CohortManifest | FormManifest | RetirementManifest
+        return [event for event in self.events if isinstance(event, kinds)]
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
@@ -66,9 +74,9 @@ class Replay:
 
     def outcomes(self) -> dict[Bucket, dict[str, int]]:
         """The conservation counts; closed side."""
-        forms = [manifest for manifest in self.manifests if isinstance(manifest, FormManifest)]
+        counted = [manifest for manifest in self.manifests if not isinstance(manifest, CohortManifest)]
         return {
-            bucket: dict(counts) for bucket, counts in tally(forms, self.dead_letters, self.stories.values()).items()
+            bucket: dict(counts) for bucket, counts in tally(counted, self.dead_letters, self.stories.values()).items()
         }
 
 

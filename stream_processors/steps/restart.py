@@ -3,9 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.errors import Reason
-from schemas.events import AnyEvent, DeadLetter, Echo, OrganisationUpdated, RoundCancelled, RoundClosed, RoundOpened
+from schemas.events import (
+    AnyEvent,
+    CohortRetired,
+    DeadLetter,
+    Echo,
+    OrganisationUpdated,
+    RoundCancelled,
+    RoundClosed,
+    RoundOpened,
+)
 from schemas.organisation import organisation
 from schemas.topics import Topic
+from stream_processors.steps.retiring import without
 from stream_processors.steps.rounds import EndedRound, Ending, Facility
 from stream_processors.steps.story import Story
 
@@ -43,7 +53,7 @@ def unsigned_offsets(events: Iterable[AnyEvent]) -> frozenset[int]:
 def endings(echoes: Sequence[Echo]) -> Mapping[tuple[str, str], Ending]:
     """(facility, round) to how it ended, of the rounds that have."""
     ends = (echo for echo in echoes if isinstance(echo.event, RoundClosed | RoundCancelled))
-    return {_name(echo): Ending(echo.offset, isinstance(echo.event, RoundCancelled)) for echo in ends}
+    return {_name(echo): Ending(echo.offset, isinstance(echo.event, RoundCancelled), echo.cohorts) for echo in ends}
 
 
 def take_echo(facilities: dict[str, Facility], echo: Echo, ended: Mapping[tuple[str, str], Ending]) -> None:
@@ -54,6 +64,10 @@ def take_echo(facilities: dict[str, Facility], echo: Echo, ended: Mapping[tuple[
         facility.organisations.add(echo.event.event_id)
     elif isinstance(echo.event, RoundOpened) and facility.organisation is not None and _name(echo) in ended:
         facility.rounds[echo.event.round] = EndedRound(echo.event, facility.organisation, ended[_name(echo)])
+    elif isinstance(echo.event, CohortRetired):
+        known = facility.rounds.get(echo.event.round)
+        if isinstance(known, EndedRound):
+            facility.rounds[echo.event.round] = without(known, echo.event)
 
 
 def _name(echo: Echo) -> tuple[str, str]:

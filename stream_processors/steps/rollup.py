@@ -42,6 +42,17 @@ class Totals:
             self.has_cut and other.has_cut,
         )
 
+    def without(self, part: "Totals") -> "Totals":
+        """The totals of the rest, `part` having been merged into these."""
+        return Totals(
+            self.n - part.n,
+            self.score_low - part.score_low,
+            self.score_high - part.score_high,
+            self.at_risk_low - part.at_risk_low,
+            self.at_risk_high - part.at_risk_high,
+            self.has_cut,
+        )
+
 
 def roll_up(rows: Iterable[CohortSealed]) -> dict[tuple[str, str, str], Totals]:
     """(form, node, scale) to the totals of the cohorts at or under that node."""

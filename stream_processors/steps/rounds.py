@@ -1,6 +1,6 @@
 """Round markers: which rounds may open, and what a close seals."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from schemas.errors import DataError, Reason
@@ -12,19 +12,27 @@ from stream_processors.steps.admit import HeldForm, OpenRound
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a round ended, for ever: the offset of the marker, and whether it was cancelled instead of sealed."""
+    """How a round ended, for ever: the offset of the marker, and whether it was cancelled instead of sealed.
+
+    `cohorts` holds, per form and node, the sizes of the cohorts that were sealed.
+    """
 
     at: int
     cancelled: bool = False
+    cohorts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class EndedRound:
-    """A round that has ended: its terms, the organisation it was opened with, and its ending."""
+    """A round that has ended: its terms, the organisation it was opened with, and its ending.
+
+    `retired` names the cohorts that were retired since, by form and node.
+    """
 
     terms: RoundOpened
     organisation: Organisation
     ending: Ending
+    retired: frozenset[tuple[str, str]] = frozenset()
 
     def is_cancelled_before(self, offset: int) -> bool:
         """Whether it was given up before that offset, so that nothing of it was or will be published."""

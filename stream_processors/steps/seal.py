@@ -82,6 +82,11 @@ def cohort_rows(cohort: Cohort, sealing: Sealing) -> list[CohortSealed]:
     return [_row(cohort, sealing, index) for index in range(len(sealing.form.scales))]
 
 
+def cohort_id(facility: str, round: str, form: str, path: Sequence[str], policy_hash: str) -> str:
+    """The id of the cohort at the end of a path: of what it is about, and of nothing that was answered."""
+    return hashlib.sha256(canonical_json([facility, round, form, list(path), policy_hash])).digest()[:16].hex()
+
+
 def _responses(admitted: Admitted, organisation: Organisation) -> dict[str, int]:
     counts = dict.fromkeys(organisation.nodes, 0)
     for leaf, members in admitted.items():
@@ -124,9 +129,8 @@ def _may_seal(node: str, shares: Sequence[int], sealing: Sealing) -> bool:
 
 def _cohort(node: str, members: Members, sealing: Sealing) -> Cohort:
     path = sealing.organisation.paths[node]
-    identity = [sealing.organisation.facility, sealing.round, sealing.form.id, list(path), sealing.policy_hash]
-    digest = hashlib.sha256(canonical_json(identity)).digest()
-    return Cohort(digest[:16].hex(), node, path, members)
+    name = cohort_id(sealing.organisation.facility, sealing.round, sealing.form.id, path, sealing.policy_hash)
+    return Cohort(name, node, path, members)
 
 
 def _row(cohort: Cohort, sealing: Sealing, index: int) -> CohortSealed:

@@ -12,8 +12,10 @@ from schemas.codec import MAX_BYTES, decode, encode
 from schemas.errors import DataError, FatalError, Reason
 from schemas.events import (
     AnyEvent,
+    CohortRetirement,
     DeadLetter,
     Echo,
+    Echoed,
     OrganisationUpdated,
     RoundCancelled,
     RoundClosed,
@@ -24,7 +26,8 @@ from schemas.events import (
 from schemas.organisation import organisation
 from schemas.topics import Topic
 from stream_processors.steps.admit import OpenRound, admit, withdraw
-from stream_processors.steps.closing import cancel_round, close_round, longest_seal
+from stream_processors.steps.closing import Closing, cancel_round, close_round, longest_seal, most_sizes
+from stream_processors.steps.retiring import retire
 from stream_processors.steps.rounds import EndedRound, Ending, Facility, Rules, open_round
 
 
@@ -48,13 +51,18 @@ class Output(NamedTuple):
 SUBMISSION_BYTES: Final = 16_384
 """Longest record that need not be signed."""
 
+LAST_OFFSET: Final = 2**63 - 1
+
 Stage = tuple[Output, ...]
 """Outputs that must all be acknowledged before the next stage is written."""
 
 NOTHING: Final[tuple[Stage, ...]] = ()
 
 End = RoundClosed | RoundCancelled
-Marker = RoundOpened | End
+Sizes = dict[str, dict[str, int]]
+"""Form to node to the size of the cohort sealed there."""
+
+InRound = Submission | SubmissionWithdrawn | RoundOpened | End | CohortRetirement
 
 
 @dataclass(slots=True)
@@ -141,6 +149,8 @@ def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequenc
                 return _round_ended(story, record, event, rules)
             case RoundOpened():
                 return _round_opened(story, record, event, rules)
+            case CohortRetirement():
+                return _cohort_retired(story, record, event, rules)
             case OrganisationUpdated():
                 return _organisation_updated(story, record, event)
             case SubmissionWithdrawn():
@@ -151,14 +161,14 @@ def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequenc
         raise _Refused(error.reason, event) from None
 
 
-def _facility_of(story: Story, event: Submission | SubmissionWithdrawn | Marker) -> Facility:
+def _facility_of(story: Story, event: InRound) -> Facility:
     facility = story.facilities.get(event.facility)
     if facility is None:
         raise DataError(Reason.NO_ORGANISATION)
     return facility
 
 
-def _round_of(story: Story, event: Submission | SubmissionWithdrawn | End) -> OpenRound | EndedRound:
+def _round_of(story: Story, event: InRound) -> OpenRound | EndedRound:
     facility = _facility_of(story, event)
     found = facility.rounds.get(event.round)
     if found is None:
@@ -216,6 +226,8 @@ def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules
         raise DataError(Reason.POLICY_UNDER_MINIMUM)
     opened, echo = open_round(facility, event, record.offset, rules), _echo(story, record, event)
     encode(longest_seal(opened))
+    closed = RoundClosed(facility=event.facility, event_id=event.event_id, round=event.round)
+    _echo_of(record._replace(offset=LAST_OFFSET), closed, most_sizes(opened))
     facility.rounds[event.round] = opened
     return echo
 
@@ -226,15 +238,19 @@ def _round_ended(story: Story, record: Record, event: End, rules: Rules) -> Sequ
         if record.offset <= found.ending.at:
             return NOTHING
         raise _Refused(Reason.ROUND_CLOSED_TWICE, event, event.round)
-    cancelled = isinstance(event, RoundCancelled)
-    stages = _cancelled(found, record, rules) if cancelled else _sealed(found, record, rules)
-    ended = EndedRound(found.terms, found.organisation, Ending(record.offset, cancelled))
+    sizes: Sizes = {}
+    if isinstance(event, RoundCancelled):
+        stages = _cancelled(found, record, rules)
+    else:
+        closing = close_round(found, record.offset, rules)
+        stages, sizes = _sealed(closing), closing.sizes()
+    ending = Ending(record.offset, isinstance(event, RoundCancelled), sizes)
+    ended = EndedRound(found.terms, found.organisation, ending)
     story.facilities[event.facility].rounds[event.round] = ended
-    return (*stages, *_echo(story, record, event))
+    return (*stages, *_echo(story, record, event, sizes))
 
 
-def _sealed(found: OpenRound, record: Record, rules: Rules) -> Sequence[Stage]:
-    closing = close_round(found, record.offset, rules)
+def _sealed(closing: Closing) -> Sequence[Stage]:
     return (
         tuple(Output(Topic.MANIFESTS, manifest) for manifest in closing.manifests),
         tuple(Output(Topic.COHORTS, row) for row in closing.cohorts),
@@ -246,14 +262,33 @@ def _cancelled(found: OpenRound, record: Record, rules: Rules) -> Sequence[Stage
     return (tuple(Output(Topic.MANIFESTS, manifest) for manifest in cancel_round(found, record.offset, rules)),)
 
 
-def _echo(story: Story, record: Record, event: OrganisationUpdated | Marker) -> tuple[Stage, ...]:
-    """What a restart reads. DataError if it would be too large: what cannot be echoed is not acted on."""
-    echo_id = derived_id("echo", event.facility, record.partition, record.offset)
-    echo = Echo(facility=event.facility, event_id=echo_id, offset=record.offset, event=event)
-    encode(echo)
-    if record.offset in story.accepted:
+def _cohort_retired(story: Story, record: Record, event: CohortRetirement, rules: Rules) -> Sequence[Stage]:
+    found = _round_of(story, event)
+    if isinstance(found, EndedRound) and record.offset < found.ending.at:
+        return NOTHING  # read again after a restart; it was refused while the round was open
+    try:
+        retiring = retire(found, event, record.offset, rules)
+    except DataError as error:
+        raise _Refused(error.reason, event, event.round) from None
+    echo = _echo(story, record, retiring.retired)
+    story.facilities[event.facility].rounds[event.round] = retiring.round
+    if not echo:
         return NOTHING
-    return ((Output(Topic.ROUNDS, echo),),)
+    return (Output(Topic.MANIFESTS, retiring.manifest),), (Output(Topic.COHORTS, retiring.retired),), *echo
+
+
+def _echo(story: Story, record: Record, event: Echoed, sizes: Sizes | None = None) -> tuple[Stage, ...]:
+    """What a restart reads, unless it has been written."""
+    echo = _echo_of(record, event, sizes or {})
+    return NOTHING if record.offset in story.accepted else ((Output(Topic.ROUNDS, echo),),)
+
+
+def _echo_of(record: Record, event: Echoed, sizes: Sizes) -> Echo:
+    """An echo; DataError if it would be too large: what cannot be echoed is not acted on."""
+    echo_id = derived_id("echo", event.facility, record.partition, record.offset)
+    echo = Echo(facility=event.facility, event_id=echo_id, offset=record.offset, event=event, cohorts=sizes)
+    encode(echo)
+    return echo
 
 
 def _dead_letter(story: Story, record: Record, refused: _Refused) -> DeadLetter:

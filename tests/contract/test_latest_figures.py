@@ -14,10 +14,11 @@ from deploy.figures import figures_table
 from deploy.resources import catalogue, migrations
 from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
-from schemas.events import CohortSealed, RoundSealed
+from schemas.events import CohortRetired, CohortSealed, RoundSealed
 from stream_processors.database import Database
 from stream_processors.steps.indicators import History, fold
 from tests.unit.test_indicators import cohort, sealed
+from tests.unit.test_retiring import RetiringLog
 from tests.unit.test_units_change import (
     ANSWERS,
     MEDICINE,
@@ -35,7 +36,9 @@ Shown = list[dict[str, Any]]
 SINGLE_ITEM = ("sib5", "burnout")
 
 
-def shown(folder: Path, *events: CohortSealed | RoundSealed, asked: tuple[str, str] = SINGLE_ITEM) -> Shown:
+def shown(
+    folder: Path, *events: CohortSealed | CohortRetired | RoundSealed, asked: tuple[str, str] = SINGLE_ITEM
+) -> Shown:
     """What the query gives after these events of the cohorts topic."""
     history = History()
     found: dict[str, list[Row]] = defaultdict(list)
@@ -54,7 +57,8 @@ def shown(folder: Path, *events: CohortSealed | RoundSealed, asked: tuple[str, s
 
 def after(folder: Path, *logs: Log, asked: tuple[str, str] = SINGLE_ITEM) -> Shown:
     """What the query gives after whole logs."""
-    events = [event for log in logs for event in log.replay().events if isinstance(event, CohortSealed | RoundSealed)]
+    kinds = CohortSealed | CohortRetired | RoundSealed
+    events = [event for log in logs for event in log.replay().events if isinstance(event, kinds)]
     return shown(folder, *events, asked=asked)
 
 
@@ -163,6 +167,23 @@ def test_a_unit_that_was_moved_and_not_asked_since_is_shown_under_its_new_parent
     found = after(tmp_path / "chdb", log)
     assert names(found) == ["General", "Medicine", "Ward-A", "Surgery", "Theatre", "Ward-B"]
     assert (called(found, "Ward-B")["depth"], called(found, "Ward-B")["round"]) == (2, "r1")
+
+
+def test_a_retired_cohort_is_in_no_figure_shown_and_its_rows_stay(tmp_path: Path) -> None:
+    log = RetiringLog(*TREE)
+    log.rounds(2)
+    assert called(after(tmp_path / "before", log), "Ward-B")["responses"] == 40
+    log.retire("r2", "ward-b")
+    log.retire("r1", "ward-b")
+    found = after(tmp_path / "chdb", log)
+    assert names(found) == EVERYWHERE
+    assert (called(found, "Ward-B")["state"], called(found, "Ward-B")["responses"]) == ("withheld", None)
+    assert [called(found, name)["responses"] for name in ("General", "Medicine", "Ward-A")] == [80, 40, 40]
+    with Database.connect(f"chdb:{tmp_path / 'chdb'}") as database:
+        kept = database.query("SELECT count() AS cohorts FROM cohorts FINAL WHERE node = 'ward-b'")
+        retired = database.query("SELECT round, node FROM retired_cohorts FINAL ORDER BY round")
+    assert kept == [{"cohorts": 2}]
+    assert retired == [{"round": "r1", "node": "ward-b"}, {"round": "r2", "node": "ward-b"}]
 
 
 MERGED = (*without(WARD_A, WARD_B), line("ward-ab", "medicine"))

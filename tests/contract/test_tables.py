@@ -24,10 +24,14 @@ from stream_processors.database import Database
 EXAMPLES: Final = Path(__file__).parents[2] / "schemas" / "examples"
 OPEN_EXAMPLES: Final = (
     "cohorts/valid/cohort.sealed_of_a_unit",
+    "cohorts/valid/cohort.retired",
     "cohorts/valid/round.sealed",
     "indicators/valid/indicator_published",
 )
-FROZEN: Final = {"0001_published_tables.sql": "553f4bcade6ca2710b395325a2ce1dfd1565fb45ca397c7460a69489f5e47b32"}
+FROZEN: Final = {
+    "0001_published_tables.sql": "553f4bcade6ca2710b395325a2ce1dfd1565fb45ca397c7460a69489f5e47b32",
+    "0002_retired_cohorts.sql": "0a2a9f146d55b4fcd5d5f076eb27ba49d75489650f2e99be86a997e34f777e92",
+}
 NOT_TO_BE_NAMED: Final = frozenset(
     {"event", "token", "respondent", "tag", "key", "offset", "instant", "time", "timestamp", "source", "revision"}
 )
@@ -145,7 +149,8 @@ def test_repeats_of_a_row_collapse(database: Database, table: Table) -> None:
 @each_table
 def test_versions_of_a_row_all_survive_every_merge(database: Database, table: Table) -> None:
     first = sample_rows()[table.name][0]
-    other = {**first, "policy_hash" if "policy_hash" in first else "state": "changed", "row_hash": "f" * 64}
+    changed = next(name for name in ("policy_hash", "state", "node") if name in first)
+    other = {**first, changed: "changed", "row_hash": "f" * 64}
     database.insert(table, [first])
     database.insert(table, [other])
     assert {row["row_hash"] for row in optimised(database, table)} == {first["row_hash"], other["row_hash"]}

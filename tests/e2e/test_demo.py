@@ -45,6 +45,9 @@ def test_the_demo_shows_units_and_accounts_for_every_delivery(tmp_path: Path, br
     received = re.search(r"received (\d+) = (.*?)\n", shown)
     assert received is not None
     assert _sum(received[2]) == int(received[1])
+    evidence = tmp_path / "trial" / "closed"
+    assert evidence.stat().st_mode & 0o077 == 0
+    assert run("audit", "disclosure", tmp_path / "trial").endswith("verdict: safe\n")
     refused = run("demo", *size[:-1], "10", "--data", tmp_path / "trial", code=78)
     assert "--data with a new folder" in refused
 
@@ -76,6 +79,7 @@ def test_simulate_and_dry_run_write_what_they_say(tmp_path: Path) -> None:
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert names == {
         "cohorts.jsonl",
+        "retired_cohorts.jsonl",
         "indicators.jsonl",
         "rounds.jsonl",
         "closed/manifests.jsonl",

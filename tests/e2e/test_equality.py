@@ -1,5 +1,9 @@
 """The deployed pipeline gives exactly the rows of the pure steps."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -47,10 +51,26 @@ def _check_rows(folder: Path, kafka: Kafka) -> None:
         _check_closed_side(local, expected.outcomes())
         local.stop()
         stored = stored_tables(local.settings.clickhouse)
+        _check_disclosure(local)
     tables = expected_tables(expected)
     assert len(tables["cohorts"]) > 300
     for name, rows in tables.items():
         assert stored[name] == rows, name
+
+
+def _check_disclosure(local: Local) -> None:
+    """The auditor, as a user of its own, finds what was published and ever emitted safe."""
+    done = subprocess.run(
+        [sys.executable, "-m", "wardpulse", "audit", "disclosure", "--clickhouse", "--json"],
+        env={**os.environ, **local.settings_of("auditor").environment()},
+        capture_output=True,
+        text=True,
+        timeout=DRAIN_SECONDS,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert (report["verdict"], report["findings"], report["notes"]) == ("safe", [], [])
+    assert report["examined"]["at least K people"] > 300
 
 
 def _check_closed_side(local: Local, expected: Mapping[Bucket, Mapping[str, int]]) -> None:

@@ -75,6 +75,8 @@ def test_a_round_is_driven_by_hand_over_two_days(tmp_path: Path) -> None:
         _monday(hospital, first)
     with hospital.up():
         _tuesday(hospital, whole)
+        _retire(hospital)
+    assert hospital.run("audit", "disclosure", hospital.folder).endswith("verdict: safe\n")
     result = hospital.replayed()
     assert stored_tables(f"chdb:{hospital.folder / 'clickhouse'}") == expected_tables(result)
     assert [event.round for event in result.rounds] == ["2026-W41"]
@@ -83,6 +85,7 @@ def test_a_round_is_driven_by_hand_over_two_days(tmp_path: Path) -> None:
     assert counts["2026-W41"].duplicate > 400
     assert counts["2026-W41"].published > 800
     assert counts["spare"].received == 0
+    assert [retired.round for retired in result.retired] == ["2026-W41"]
     assert not result.dead_letters
 
 
@@ -124,6 +127,31 @@ def _tuesday(hospital: Hospital, export: Path) -> None:
     answers = json.loads(hospital.run("rounds", "answers", "2026-W41", "--json"))
     assert {row["place"] for row in answers} == own
     assert "is sealed" in hospital.run("rounds", "close", "2026-W41", "--yes", code=65)
+
+
+def _retire(hospital: Hospital) -> None:
+    unit = next(row["node"] for row in _figures(hospital) if row["state"] == "published" and row["kind"] == "unit")
+    retiring = ("rounds", "retire", "2026-W41", "--form", "cbi.work", "--unit")
+    assert "no_cohort" in hospital.run(*retiring, "milk-kitchen", "--reason", "feed_error", code=65)
+    assert "reason" in hospital.run(*retiring, unit, "--reason", "because", code=65)
+    asked = hospital.run(*retiring, unit, "--reason", "feed_error", code=1, answer="n\n")
+    assert "cannot be recalled" in asked
+    assert "Aborted" in asked
+    assert "is retired" in hospital.run(*retiring, unit, "--reason", "feed_error", answer="y\n")
+    audit = json.loads(hospital.run("audit", "disclosure", "--clickhouse", "--json"))
+    assert (audit["verdict"], audit["findings"]) == ("safe", [])
+    assert "retired before" in hospital.run(*retiring, unit, "--reason", "feed_error", "--yes", code=65)
+    listed = {row["round"]: row["retired"] for row in json.loads(hospital.run("rounds", "list", "--json"))}
+    assert listed == {"2026-W41": [{"form": "cbi.work", "node": unit}], "spare": []}
+    assert "retired" in hospital.run("rounds", "list")
+    answers = json.loads(hospital.run("rounds", "answers", "2026-W41", "--json"))
+    assert unit not in {row["place"] for row in answers}
+    for _ in range(30):
+        states = {row["node"]: row["state"] for row in _figures(hospital)}
+        if states[unit] == "withheld":
+            return
+        time.sleep(1)
+    raise AssertionError("the figures still rest on what was retired")
 
 
 def _figures(hospital: Hospital) -> list[dict[str, str]]:

@@ -4,22 +4,24 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from deploy.resources import definitions
 from producers.keystore import RoundKeys
 from schemas.clickhouse.tables import TABLES
 from schemas.errors import InputRefused
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOPICS
 from stream_processors.audit.disclosure import audit
 from stream_processors.audit.reading import Reader
 from stream_processors.audit.report import Finding, Report
+from stream_processors.audit_sources import EMITTED
 from tests.mutants.logs import Log
 from tests.mutants.world import Emitted, Run, World
-from tests.oracle import expected_outcomes, expected_rows
+from tests.oracle import expected_outcomes, expected_retired, expected_rows
 
 Check = Callable[[World], str | None]
 Rows = list[dict[str, Any]]
+Asked = tuple[str, str, str]
 
 AUDITOR: Final = "auditor"
 EVERY_VERSION: Final = "auditor across a restart"
@@ -29,8 +31,7 @@ LINKING: Final = "linking tokens"
 ENUMERATION: Final = "enumerating without the key"
 CONTRACT: Final = "contract"
 
-_READ: Final = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS)
-AUDITED: Final = frozenset(kind for spec in TOPICS if spec.topic in _READ for kind in spec.events)
+AUDITED: Final = frozenset(kind for spec in TOPICS if spec.topic in EMITTED for kind in spec.events)
 
 
 def auditor(world: World) -> str | None:
@@ -56,7 +57,12 @@ def _audited(run: Run, collect: Callable[[Run, Reader], None]) -> str | None:
 
 
 def _dry_run(run: Run, reader: Reader) -> None:
-    takers = {"cohort.sealed": reader.cohort, "indicator": reader.figure, "round.sealed": reader.sealed_round}
+    takers = {
+        "cohort.sealed": reader.cohort,
+        "cohort.retired": reader.retired,
+        "indicator": reader.figure,
+        "round.sealed": reader.sealed_round,
+    }
     for event in run.events:
         if event.kind in takers:
             takers[event.kind](event.row, f"{event.kind}, {run.name}")
@@ -67,6 +73,7 @@ def _dry_run(run: Run, reader: Reader) -> None:
 def _deployment(run: Run, reader: Reader) -> None:
     takers = {
         "cohorts": reader.cohort,
+        "retired_cohorts": reader.retired,
         "indicators": reader.figure,
         "rounds": reader.round_row,
         "nodes": reader.node_row,
@@ -94,24 +101,45 @@ def _gravest(report: Report) -> str:
 
 
 def second_implementation(world: World) -> str | None:
-    """The implementation that was written from the rules alone: every cohort row, and every form's counts."""
+    """The implementation written from the rules alone: every row, every retired cohort, and every form's counts."""
     for run in world.runs:
-        rows, outcomes = _expected(run.name, json.dumps(run.log))
+        expected = _expected(json.dumps(run.log))
         found = sorted((event.row for event in run.events if event.kind == "cohort.sealed"), key=_place)
-        if found != rows:
-            return f"{run.name}: {_difference(found, rows)}"
-        for manifest in _of_kind(run, "form.manifest"):
-            asked = (manifest["facility"], manifest["round"], manifest["form"])
-            wrong = [name for name, count in outcomes.get(asked, {}).items() if manifest["outcomes"][name] != count]
-            if wrong:
+        if found != expected.rows:
+            return f"{run.name}: {_difference(found, expected.rows)}"
+        if {event.row["cohort_id"] for event in run.events if event.kind == "cohort.retired"} != expected.retired:
+            return f"{run.name}: other cohorts are retired"
+        for asked, counts in _counted(run).items():
+            of_form = expected.outcomes.get(asked, {})
+            if wrong := [name for name, count in of_form.items() if counts[name] != count]:
                 return f"{run.name}: counts that differ in {asked[1]} of {asked[2]}: {', '.join(wrong)}"
     return None
 
 
+class _Expected(NamedTuple):
+    rows: Rows
+    retired: set[str]
+    outcomes: dict[Asked, dict[str, int]]
+
+
 @cache
-def _expected(name: str, log: str) -> tuple[Rows, dict[tuple[str, str, str], dict[str, int]]]:
+def _expected(log: str) -> _Expected:
     events = json.loads(log)
-    return expected_rows(events), expected_outcomes(events)
+    retired = {str(row["cohort_id"]) for row in expected_retired(events)}
+    return _Expected(expected_rows(events), retired, expected_outcomes(events))
+
+
+def _counted(run: Run) -> dict[Asked, dict[str, int]]:
+    """Each form's counts by its manifest, less what was retired since."""
+    found = {_asked(one): dict(one["outcomes"]) for one in _of_kind(run, "form.manifest")}
+    for one in _of_kind(run, "retirement.manifest"):
+        found[_asked(one)]["published"] -= one["n"]
+        found[_asked(one)]["retired"] += one["n"]
+    return found
+
+
+def _asked(event: dict[str, Any]) -> Asked:
+    return event["facility"], event["round"], event["form"]
 
 
 def _place(row: dict[str, Any]) -> tuple[Any, ...]:

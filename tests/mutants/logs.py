@@ -183,7 +183,7 @@ def _small_round(story: Story) -> None:
 
 
 def _cancelled_round(story: Story) -> None:
-    """A round that is given up, and its dates fielded again."""
+    """A round that is given up, and its dates fielded again; one of the cohorts is retired."""
     given_up = story.open("2026-W43", ["cbi.work"], week=2)
     people = story.crowd(given_up, "cbi.work", {"icu": 13})
     story.add("round.cancelled", round=given_up["round"])
@@ -192,6 +192,7 @@ def _cancelled_round(story: Story) -> None:
         story.answer(opened, "cbi.work", "icu", event["answers"])
     story.crowd(opened, "cbi.work", {"icu": 1, "ward-1": 12})
     story.close(opened)
+    story.add("cohort.retirement", round=opened["round"], form="cbi.work", node="ward-1", reason="feed_error")
 
 
 def _refused_rounds(story: Story) -> None:

@@ -117,6 +117,11 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
+        "leave a retired cohort in the figures",
+        AUDITOR,
+        (Edit(INDICATORS, "figures.retire(event.cohort_id)", "figures.retired.add(event.cohort_id)"),),
+    ),
+    Mutant(
         "compute indicators from uncoded totals",
         AUDITOR,
         (

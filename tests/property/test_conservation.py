@@ -85,6 +85,12 @@ def withdrawal(event: Event, **fields: Any) -> Event:
     return control(event, "submission.withdrawn", **{**rest, **fields})
 
 
+def retirement(event: Event, **fields: Any) -> Event:
+    """A request to retire a cohort of the round."""
+    rest = {"round": event["round"], "form": event["form"], "node": event["node"], "reason": "consent"}
+    return control(event, "cohort.retirement", **{**rest, **fields})
+
+
 def opening(event: Event, **fields: Any) -> Event:
     """A marker that opens a round of the year before."""
     dates = {"first_answer_date": "2025-10-05", "last_answer_date": "2025-10-11"}
@@ -172,6 +178,11 @@ BAD_CONTROL: dict[str, Bad] = {
     "forged organisation": lambda event: refused(Reason.BAD_SIGNATURE, organised(event, node()), FORGED),
     "close of no round": lambda event: refused(
         Reason.UNKNOWN_ROUND, control(event, "round.closed", round="mrs-canary")
+    ),
+    "forged retirement": lambda event: refused(Reason.BAD_SIGNATURE, retirement(event), FORGED),
+    "retirement in no round": lambda event: refused(Reason.UNKNOWN_ROUND, retirement(event, round="mrs-canary")),
+    "retirement for a reason in words": lambda event: refused(
+        Reason.BAD_SCHEMA, retirement(event, reason="mrs-canary")
     ),
     "withdrawal from no round": lambda event: refused(Reason.UNKNOWN_ROUND, withdrawal(event, round="mrs-canary")),
     "opening before an organisation": lambda event: refused(

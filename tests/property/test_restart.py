@@ -14,7 +14,16 @@ import pytest
 
 from schemas.canonical import canonical_json
 from schemas.codec import encode
-from schemas.events import CohortSealed, Echo, RoundCancelled, RoundClosed, RoundOpened, RoundSealed
+from schemas.events import (
+    CohortRetired,
+    CohortSealed,
+    Echo,
+    RetirementManifest,
+    RoundCancelled,
+    RoundClosed,
+    RoundOpened,
+    RoundSealed,
+)
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
 from stream_processors.runner import Analyst
@@ -172,12 +181,29 @@ def assert_sealed_once(cluster: Cluster) -> None:
     assert not sealed & cancelled
 
 
+def assert_retired_once(cluster: Cluster) -> None:
+    """A retired cohort's round is sealed and its evidence written before; after its echo nothing more is."""
+    echoed, evident, done = set(), set(), set()
+    for _, event in cluster.durable:
+        if isinstance(event, Echo) and isinstance(event.event, RoundClosed):
+            echoed.add((event.facility, event.event.round))
+        elif isinstance(event, Echo) and isinstance(event.event, CohortRetired):
+            done.add((event.facility, event.event.round, event.event.form, event.event.node))
+        elif isinstance(event, RetirementManifest | CohortRetired):
+            assert (event.facility, event.round) in echoed
+            assert (event.facility, event.round, event.form, event.node) not in done
+            if isinstance(event, RetirementManifest):
+                evident.add(event.cohort_id)
+            assert event.cohort_id in evident
+
+
 def assert_same(cluster: Cluster, expected: Cluster, what: str) -> None:
     """One version of every event, the one that an uninterrupted worker writes."""
     written = cluster.written()
     assert all(len(found) == 1 for found in written.values()), what
     assert written == expected.written(), what
     assert_sealed_once(cluster)
+    assert_retired_once(cluster)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -198,6 +224,16 @@ def test_a_worker_killed_after_each_output_of_a_close_seals_the_round_once(seed:
         assert_same(killed_at_every_step(log, offset, rng), expected, f"seed {seed}, close at {offset}")
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_worker_killed_after_each_output_of_a_retirement_retires_the_cohort_once(seed: int) -> None:
+    rng = random.Random(2000 + seed)
+    log = several_facilities(rng)
+    expected = uninterrupted(log)
+    echoes = [output.event for output in expected.durable if isinstance(output.event, Echo)]
+    for echo in [echo for echo in echoes if isinstance(echo.event, CohortRetired)][:2]:
+        assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, retirement at {echo.offset}")
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_the_offset_to_commit_never_passes_the_opening_of_a_round_not_ended(seed: int) -> None:
     log, story = several_facilities(random.Random(seed)), Story()
@@ -214,9 +250,13 @@ def test_the_offset_to_commit_never_passes_the_opening_of_a_round_not_ended(seed
 
 def test_random_logs_seal_rounds_and_refuse_records_in_every_topic() -> None:
     topics: dict[str, int] = defaultdict(int)
-    for seed in range(0, LOGS, 10):
-        for topic, _ in uninterrupted(several_facilities(random.Random(seed))).written():
+    retired = 0
+    for seed in range(0, LOGS, 4):
+        cluster = uninterrupted(several_facilities(random.Random(seed)))
+        for topic, _ in cluster.written():
             topics[topic] += 1
+        retired += sum(isinstance(event, CohortRetired) for _, event in cluster.durable)
+    assert retired > 3
     assert set(topics) == {Topic.MANIFESTS, Topic.COHORTS, Topic.ROUNDS, Topic.DEADLETTERS}
     assert min(topics.values()) > 20
 

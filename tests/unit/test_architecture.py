@@ -202,6 +202,57 @@ def test_the_importer_check_sees_every_spelling() -> None:
     assert importers(sources, "faust") == {"a", "b", "c"}
 
 
+AUDITOR: Final = "stream_processors/audit/"
+SHARED_WITH_THE_AUDITOR: Final = frozenset(
+    {"schemas/canonical.py", "schemas/codec.py", "schemas/errors.py", "schemas/events.py", "schemas/policy.py"}
+)
+"""The codec, with the contract that it reads and writes."""
+
+
+def reached(sources: Sources, start: str) -> set[str]:
+    """The modules of ours that a module loads, itself and what those load in turn included."""
+    found, waiting = set[str](), [start]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [other for name in _loads(sources[path]) if (other := _path_of(name)) in sources]
+    return found
+
+
+def _loads(source: str) -> Iterator[str]:
+    """Every name that may be a module: with `from a import b`, a and a.b."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _path_of(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+@pytest.mark.parametrize("module", sorted(path for path in PRODUCT if path.startswith(AUDITOR)))
+def test_the_auditor_shares_the_codec_with_the_anonymiser_and_nothing_else(module: str) -> None:
+    shared = {path for path in reached(PRODUCT, module) if not path.startswith(AUDITOR)}
+    assert shared <= SHARED_WITH_THE_AUDITOR
+    # text that is given is read as CSV; no file is opened
+    assert set(impurities(PRODUCT[module].replace("stream_processors.audit", "schemas"))) <= {"csv", "io"}
+
+
+def test_what_a_module_reaches_is_followed_through_every_spelling() -> None:
+    sources = {
+        "a/b.py": "from c import d",
+        "c/d.py": "import e.f",
+        "e/f.py": "def late():\n    from g.h import i",
+        "g/h.py": "",
+        "x.py": "",
+    }
+    assert reached(sources, "a/b.py") == {"a/b.py", "c/d.py", "e/f.py", "g/h.py"}
+
+
 def test_product_functions_are_small() -> None:
     assert oversized(PRODUCT) == []
 

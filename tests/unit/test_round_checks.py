@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from deploy.control import ADVICE, refusal
-from deploy.rounds import cancelling, closing, is_over, opening, policy, rounds_rows, still_open, today
+from deploy.rounds import cancelling, closing, is_over, opening, policy, retiring, rounds_rows, still_open, today
 from deploy.settings import Settings
 from schemas.errors import InputRefused, Reason
 from schemas.policy import Policy
 from stream_processors.steps.ledger import Ledger, ledger
 from tests.records import replayed
-from tests.unit.test_cancel import CANCELLING
+from tests.unit.test_cancel import CANCELLING, answers
 from tests.unit.test_rounds import CLOSING, ORGANISATION
 from tests.unit.test_rounds import opening as marker
 
@@ -131,3 +131,49 @@ def test_every_reason_for_which_a_marker_can_be_refused_has_advice() -> None:
     }
     assert unaddressed == of_submissions
     assert "see docs/decisions.md" in str(refusal("x", Reason.NOT_JSON))
+
+
+SEALED = (marker(), *answers("r1"), CLOSING)
+ASKED = {"form": "sib5", "node": "ward-1", "reason": "consent"}
+
+
+def test_a_retirement_that_the_rules_take_is_made_and_says_how_many_vanish() -> None:
+    event, found = retiring(known(*SEALED), "general", "r1", **ASKED)
+    assert (event.round, event.form, event.node, event.reason) == ("r1", "sib5", "ward-1", "consent")
+    assert found.ending.cohorts == {"sib5": {"ward-1": 15}}
+    # asked again it is the same event
+    assert retiring(known(*SEALED), "general", "r1", **ASKED)[0] == event
+
+
+@pytest.mark.parametrize(
+    ("log", "changes", "reason"),
+    [
+        (SEALED, {"node": "general"}, Reason.NO_COHORT),
+        (SEALED, {"node": "ward-9"}, Reason.UNKNOWN_UNIT),
+        (SEALED, {"form": "cbi.work"}, Reason.UNKNOWN_FORM),
+        (SEALED[:-1], {}, Reason.ROUND_OPEN),
+        ((*SEALED[:-1], CANCELLING), {}, Reason.ROUND_CANCELLED),
+        ((), {}, Reason.UNKNOWN_ROUND),
+        ((*SEALED, {**CANCELLING, "type": "cohort.retirement", **ASKED}), {}, Reason.RETIRED_TWICE),
+    ],
+)
+def test_a_retirement_that_the_rules_refuse_is_refused_here_with_a_sentence(
+    log: tuple[dict[str, Any], ...], changes: dict[str, str], reason: Reason
+) -> None:
+    with pytest.raises(InputRefused) as refused:
+        retiring(known(*log), "general", "r1", **{**ASKED, **changes})
+    assert str(reason) in str(refused.value)
+    assert ADVICE[reason] in str(refused.value)
+
+
+@pytest.mark.parametrize("changes", [{"reason": "Dr Huber asked for it"}, {"node": "Ward 1"}])
+def test_a_retirement_that_is_no_event_is_refused_without_quoting_it(changes: dict[str, str]) -> None:
+    with pytest.raises(InputRefused) as refused:
+        retiring(known(*SEALED), "general", "r1", **{**ASKED, **changes})
+    assert not any(value in str(refused.value) for value in changes.values())
+
+
+def test_the_list_of_rounds_names_retired_cohorts() -> None:
+    retired = {**CANCELLING, "type": "cohort.retirement", **ASKED}
+    (row,) = rounds_rows(known(*SEALED, retired), date(2026, 2, 1))
+    assert (row["state"], row["retired"]) == ("sealed", [{"form": "sib5", "node": "ward-1"}])

@@ -100,6 +100,19 @@ def test_a_cancelled_round_is_counted_and_its_answers_wait(said: pytest.LogCaptu
     assert events(said)[-1] == "round.cancelled"
 
 
+def test_a_retirement_is_said_once_and_one_that_is_refused_at_once(said: pytest.LogCaptureFixture) -> None:
+    watched = Watched()
+    retirement = {**CANCELLING, "type": "cohort.retirement", "form": "sib5", "node": "ward-1", "reason": "consent"}
+    log = [ORGANISATION, opening(), *answers("r1"), CLOSING, retirement, retirement]
+    watched.observe(log)
+    watched.observe(log)
+    assert events(said)[-2:] == ["round.sealed", "cohort.retired"]
+    letter = replayed(log).dead_letters[-1]
+    watched.watch.refused(canonical_json(retirement), letter.model_copy(update={"offset": letter.offset + 1}))
+    assert events(said)[-1] == "marker.refused"
+    assert "consent" not in said.text
+
+
 @pytest.mark.parametrize(("seconds", "served"), [(0.1, 10.0), (9.9, 10.0), (11.0, 60.0), (4000.0, 3600.0)])
 def test_the_sum_of_seal_times_tells_no_more_than_their_buckets(seconds: float, served: float) -> None:
     watched = Watched()
