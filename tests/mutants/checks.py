@@ -97,7 +97,8 @@ def _gravest(report: Report) -> str:
 
     worst = min(report.findings, key=order)
     people = {0: "", 1: " (one person)"}.get(worst.people or 0, f" ({worst.people} people)")
-    return f"{worst.check}: {worst.what}{people}"
+    doubt = "" if worst.verdict == "unsafe" else "undecided: "
+    return f"{doubt}{worst.check}: {worst.what}{people}"
 
 
 def second_implementation(world: World) -> str | None:
