@@ -1,4 +1,4 @@
-"""More people than can work somewhere; a round that two stores tell of; and a token in a name."""
+"""Places: how many people can work there, their names, and whether a round has them. And a round told twice."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,6 +88,16 @@ def test_a_token_in_a_name_that_is_shown_is_noticed() -> None:
     place = {"facility": "st-anna", "node": "icu", "path": ["st-anna", "icu"], "round": "2026-W41", "form": "sib5"}
     reader.node_row({**place, "kind": "unit", "state": "withheld", "headcount": 20, "name": "0f" * 32}, "table nodes")
     assert "what looks like a token" in next(sinks.findings(reader.evidence)).what
+
+
+@pytest.mark.parametrize("path", [("st-anna", "medicine", "icu"), ("st-anna", "cellar")])
+def test_a_row_of_a_place_that_the_round_does_not_have_is_noticed(path: tuple[str, ...]) -> None:
+    def elsewhere(place: tuple[str, ...]) -> bool:
+        found = sinks.findings(evidence(SEALED, node(20, ("st-anna",)), node(20), row(12, place)))
+        return any("does not have" in one.what for one in found)
+
+    assert not elsewhere(PLACE)
+    assert elsewhere(path)
 
 
 def test_a_round_of_which_one_store_keeps_less_was_not_sealed_twice() -> None:
