@@ -223,7 +223,13 @@ def enumeration(world: World) -> str | None:
     tokens = {world.token(_keys(1), "sib5", person) for person in PEOPLE}
     if found := sum(world.token(_keys(3), "sib5", person) in tokens for person in PEOPLE):
         return f"{found} of {len(PEOPLE)} people are found from the staff list without the key"
-    return None
+    tags = _tags(world.restarted)
+    found = len(tags & _tags(world.other_audit_key))
+    return f"{found} of {len(tags)} tags are found without the audit key" if found else None
+
+
+def _tags(run: Run) -> set[str]:
+    return {tag for manifest in _of_kind(run, "cohort.manifest") for tag in manifest["tags"]}
 
 
 def contract(world: World) -> str | None:

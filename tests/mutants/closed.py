@@ -56,6 +56,11 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
+        "make tags without the audit key",
+        ENUMERATION,
+        (Edit(CLOSING, "hmac.digest(audit_key, ", 'hmac.digest(b"", '),),
+    ),
+    Mutant(
         "name the respondent in dead letters",
         CONTRACT,
         (Edit(STORY, "source=event.source if refused.round", "source=event.respondent if refused.round"),),

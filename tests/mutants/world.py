@@ -1,7 +1,7 @@
 """What a copy of the code makes of the logs, as plain values: what is emitted, written to files, and stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -46,6 +46,7 @@ class World:
 
     runs: tuple[Run, ...]
     restarted: Run
+    other_audit_key: Run
     pseudonym: ModuleType
 
     def token(self, keys: RoundKeys, form: str, person: str) -> str:
@@ -61,8 +62,15 @@ def world(logs: Mapping[str, Log], interrupted: Interrupted) -> World:
     """What the modules do that can be imported now."""
     records, replay = import_module("tests.records"), import_module("stream_processors.steps.replay")
     runs = tuple(Run(name, log, _emitted(records.replayed(log).events)) for name, log in logs.items())
-    events = _restarted(interrupted, records, replay)
-    return World(runs, Run("restarted", interrupted.log, _emitted(events)), import_module("producers.pseudonym"))
+    after = _restarted(interrupted, records, replay)
+    rules = replace(records.RULES, audit_key=b"another audit key")
+    other = replay.replay(records.records(interrupted.log), rules).events
+    return World(
+        runs=runs,
+        restarted=Run("restarted", interrupted.log, _emitted(after)),
+        other_audit_key=Run("another audit key", interrupted.log, _emitted(other)),
+        pseudonym=import_module("producers.pseudonym"),
+    )
 
 
 def _restarted(interrupted: Interrupted, records: ModuleType, replay: ModuleType) -> list[Any]:
