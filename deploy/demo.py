@@ -25,6 +25,7 @@ from producers.keystore import Keystore
 from producers.simulate import LogLine, Simulated, Simulation, simulate, trial_keystores, trial_random
 from producers.sources.refusals import reasons, write_refused
 from schemas.canonical import sha256_hex
+from schemas.closed import ClosedCounts
 from schemas.codec import decode
 from schemas.errors import DataError, InputRefused
 from schemas.events import DeadLetter, FormManifest
@@ -166,7 +167,11 @@ def closed_side(local: Local) -> list[str]:
     letters = [event for event in _events(local, Topic.DEADLETTERS) if isinstance(event, DeadLetter)]
     manifests = [event for event in _events(local, Topic.MANIFESTS) if isinstance(event, FormManifest)]
     buckets = tally(manifests, letters)
-    total = sum(buckets.values(), Counter[str]())
+    counts = ClosedCounts()
+    for bucket in buckets.values():
+        counts.add(bucket)
+    # printed under a rule that says for whom
+    total = Counter(counts.for_the_closed_side())
     broken = violations(buckets)
     refused = Counter(letter.reason for letter in letters)
     return [

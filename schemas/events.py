@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from schemas.closed import MOST, ZERO, ClosedCount
 from schemas.policy import Policy
 
 
@@ -36,7 +37,6 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Path = Annotated[tuple[Id, ...], Field(min_length=1, max_length=10, fail_fast=True)]
 CohortId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}$")]
-MOST: Final = 2**31 - 1
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Small = Annotated[int, Field(ge=0, le=255)]
 Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -228,17 +228,17 @@ class CohortRetired(Event):
 class Outcomes(Frozen):
     """Deliveries of one facility, round and form by outcome. Closed side only."""
 
-    received: Count = 0
-    admitted: Count = 0
-    duplicate: Count = 0
-    superseded: Count = 0
-    withdrawn: Count = 0
-    incomplete: Count = 0
-    late: Count = 0
-    invalid: Count = 0
-    published: Count = 0
-    retired: Count = 0
-    withheld: Count = 0
+    received: ClosedCount = ZERO
+    admitted: ClosedCount = ZERO
+    duplicate: ClosedCount = ZERO
+    superseded: ClosedCount = ZERO
+    withdrawn: ClosedCount = ZERO
+    incomplete: ClosedCount = ZERO
+    late: ClosedCount = ZERO
+    invalid: ClosedCount = ZERO
+    published: ClosedCount = ZERO
+    retired: ClosedCount = ZERO
+    withheld: ClosedCount = ZERO
 
 
 class Evidence(Event):

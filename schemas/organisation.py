@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.canonical import sha256_hex
+from schemas.closed import MOST
 from schemas.errors import DataError, Reason
-from schemas.events import MOST, Node, OrganisationUpdated
+from schemas.events import Node, OrganisationUpdated
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,19 @@ def file_records(lines: Iterable[bytes]) -> Iterator[Record]:
 
 
 def outcome_rows(result: Replay) -> list[dict[str, Any]]:
-    """The conservation counts as rows, null where a delivery cannot be attributed."""
+    """The conservation counts as rows for the closed side, null where a delivery cannot be attributed."""
     buckets = result.outcomes()
-    broken = violations({bucket: Counter(counts) for bucket, counts in buckets.items()})
+    broken = violations(buckets)
     if broken:
         raise AssertionError(f"the conservation rule does not hold in {len(broken)} buckets")
     names = ("received", *OUTCOMES, *FATES)
     return [
-        {"facility": facility, "round": round_, "form": form, **{name: counts.get(name, 0) for name in names}}
+        {
+            "facility": facility,
+            "round": round_,
+            "form": form,
+            **{name: counts[name].for_the_closed_side() for name in names},
+        }
         for (facility, round_, form), counts in sorted(
             buckets.items(), key=lambda item: [part or "" for part in item[0]]
         )

@@ -24,7 +24,7 @@ from schemas.clickhouse.tables import TABLES
 from schemas.errors import Reason, SettingsError
 from schemas.topics import TOPICS, Topic
 from stream_processors.steps.conservation import OUTCOMES
-from stream_processors.steps.release import Counts
+from stream_processors.steps.release import Released
 
 Name = Literal[
     "wardpulse_build_info",
@@ -164,14 +164,14 @@ class WorkerMetrics(Metrics):
         """Count a round cancelled."""
         self._cancelled.labels(facility).inc()
 
-    def sealed(self, facility: str, seconds: float, released: Counts) -> None:
+    def sealed(self, facility: str, seconds: float, released: Released) -> None:
         """Count a round sealed, and what that releases."""
         self._sealed.labels(facility).inc()
         # the library serves the sum of what it is given: exact, its steps would tell about how many people answered
         self._seconds.observe((*SEAL_BUCKETS, 2 * SEAL_BUCKETS[-1])[bisect_left(SEAL_BUCKETS, seconds)])
-        self._received.inc(released.outcomes["received"])
+        self._received.inc(released.outcomes.get("received", 0))
         for outcome in _DECIDED:
-            self._outcomes.labels(outcome).inc(released.outcomes[outcome])
+            self._outcomes.labels(outcome).inc(released.outcomes.get(outcome, 0))
         for reason, count in released.reasons.items():
             self._reasons.labels(reason).inc(count)
 

@@ -134,23 +134,27 @@ def _top(one: Bounds) -> str:
     return "any number" if one.high is None else str(one.high)
 
 
-def _rows(name: str, text: str, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a file, each with the line it ends in."""
     if "\0" in text:
         raise InputRefused(f"{name} holds zero bytes: is it CSV?")
-    csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.DictReader(StringIO(text), strict=True)
+    before = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        if missing:
-            raise InputRefused(f"{name} line 1: column {missing[0]} is missing; needed are {', '.join(columns)}")
-        for row in reader:
-            given = {column: value for column, value in row.items() if column}
-            short = [column for column in columns if not (given.get(column) or "").strip()]
-            if short:
-                raise InputRefused(f"{name} line {reader.line_num}: column {short[0]} is empty")
-            yield reader.line_num, given
+        rows = [(reader.line_num, row) for row in reader]
     except csv.Error:
         raise InputRefused(f"{name} after line {reader.line_num}: this is not CSV") from None
+    finally:
+        # the limit is that of all readers of CSV
+        csv.field_size_limit(before)
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise InputRefused(f"{name} line 1: column {missing[0]} is missing; needed are {', '.join(columns)}")
+    for line, row in rows:
+        empty = [column for column in columns if not (row.get(column) or "").strip()]
+        if empty:
+            raise InputRefused(f"{name} line {line}: column {empty[0]} is empty")
+    return rows
 
 
 def _total(row: Mapping[str, str], at: str) -> Total:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.canonical import canonical_json, derived_id
-from schemas.events import MOST, CohortManifest, CohortSealed, FormManifest, RoundSealed
+from schemas.closed import MOST
+from schemas.events import CohortManifest, CohortSealed, FormManifest, RoundSealed
 from stream_processors.steps.admit import HeldForm, OpenRound, resolve
 from stream_processors.steps.rollup import node_states
 from stream_processors.steps.rounds import Rules

@@ -4,11 +4,11 @@ A round's counts wait for its own seal. What belongs to no open round (late, unr
 the next seal of any round. Too few people to hide among wait on.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from schemas.closed import ZERO, ClosedCount, ClosedCounts
 from schemas.errors import Reason
 from schemas.events import DeadLetter, FormManifest
 from stream_processors.steps.conservation import tally
@@ -30,22 +30,34 @@ Round = tuple[str, str]
 """(facility, round)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """An operator's totals: deliveries by outcome, the name `received` being all of them, and refused by reason."""
+
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
-class Counts:
-    """Deliveries by outcome, the name `received` being all of them, and refused records by reason.
+class Kept:
+    """What a release is made of.
 
     `people` are the most who were admitted to any one form: deliveries may be one person's, on several forms or again.
     """
 
-    outcomes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    people: int = 0
+    outcomes: ClosedCounts = field(default_factory=ClosedCounts)
+    reasons: ClosedCounts = field(default_factory=ClosedCounts)
+    people: ClosedCount = ZERO
 
-    def add(self, other: "Counts") -> None:
+    def add(self, other: "Kept") -> None:
         """Add other counts to these."""
-        self.outcomes.update(other.outcomes)
-        self.reasons.update(other.reasons)
+        self.outcomes.add(other.outcomes)
+        self.reasons.add(other.reasons)
         self.people = max(self.people, other.people)
+
+    def released(self) -> Released:
+        """The counts as an operator's: the one way from the closed side to a metric."""
+        return Released(self.outcomes.for_the_closed_side(), self.reasons.for_the_closed_side())
 
 
 class Waiting:
@@ -53,8 +65,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._manifests: dict[Round, dict[str, FormManifest]] = {}
-        self._letters: dict[Round, Counts] = {}
-        self._shared = Counts()
+        self._letters: dict[Round, Kept] = {}
+        self._shared = Kept()
         self._seen: dict[tuple[str, int], int] = {}
         self._ended: set[Round] = set()
 
@@ -75,32 +87,32 @@ class Waiting:
         self._seen[letter.topic, letter.partition] = letter.offset
         counts, name = self._shared, (letter.facility or "", letter.round or "")
         if all(name) and name not in self._ended and letter.reason not in _AFTER_THE_END:
-            counts = self._letters.setdefault(name, Counts())
-        counts.add(Counts(_sum(letters=[letter]), Counter([letter.reason])))
+            counts = self._letters.setdefault(name, Kept())
+        counts.add(Kept(_sum(letters=[letter]), ClosedCounts({letter.reason: ClosedCount(1)})))
 
     def cancelled(self, name: Round) -> None:
         """A cancelled round's counts wait for another's seal: it can be cancelled after a single answer."""
         self._shared.add(self._take(name))
 
-    def sealed(self, name: Round) -> Counts:
+    def sealed(self, name: Round) -> Released:
         """What may be shown now that a round is sealed; nothing if that would be too few people."""
         self._shared.add(self._take(name))
-        if self._shared.people < SMALLEST:
-            return Counts()
-        released, self._shared = self._shared, Counts()
-        return released
+        if self._shared.people < ClosedCount(SMALLEST):
+            return Released()
+        kept, self._shared = self._shared, Kept()
+        return kept.released()
 
-    def _take(self, name: Round) -> Counts:
+    def _take(self, name: Round) -> Kept:
         self._ended.add(name)
-        counts = self._letters.pop(name, Counts())
+        counts = self._letters.pop(name, Kept())
         manifests = self._manifests.pop(name, {}).values()
-        people = max((manifest.outcomes.admitted for manifest in manifests), default=0)
-        counts.add(Counts(_sum(manifests), people=people))
+        people = max((manifest.outcomes.admitted for manifest in manifests), default=ZERO)
+        counts.add(Kept(_sum(manifests), people=people))
         return counts
 
 
-def _sum(manifests: Iterable[FormManifest] = (), letters: Iterable[DeadLetter] = ()) -> Counter[str]:
-    total: Counter[str] = Counter()
+def _sum(manifests: Iterable[FormManifest] = (), letters: Iterable[DeadLetter] = ()) -> ClosedCounts:
+    total = ClosedCounts()
     for counts in tally(manifests, letters).values():
-        total.update(counts)
+        total.add(counts)
     return total

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from schemas.closed import ClosedCounts
 from schemas.events import (
     AnyEvent,
     CohortManifest,
@@ -72,12 +73,10 @@ class Replay:
         """What a restart would read; closed side."""
         return [event for event in self.events if isinstance(event, Echo)]
 
-    def outcomes(self) -> dict[Bucket, dict[str, int]]:
+    def outcomes(self) -> dict[Bucket, ClosedCounts]:
         """The conservation counts; closed side."""
         counted = [manifest for manifest in self.manifests if not isinstance(manifest, CohortManifest)]
-        return {
-            bucket: dict(counts) for bucket, counts in tally(counted, self.dead_letters, self.stories.values()).items()
-        }
+        return tally(counted, self.dead_letters, self.stories.values())
 
 
 def replay(records: Iterable[Record], rules: Rules) -> Replay:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from schemas.canonical import canonical_json, derived_id
+from schemas.closed import ZERO, ClosedCount
 from schemas.events import CohortSealed
 from schemas.instruments.scoring import Form, Score
 from schemas.organisation import Organisation
@@ -52,8 +53,8 @@ class Partition:
     """How a form's admitted members were split. What is in no cohort is withheld, by reason."""
 
     cohorts: list[Cohort] = field(default_factory=list)
-    too_few_or_dominated: int = 0
-    overfull: int = 0
+    too_few_or_dominated: ClosedCount = ZERO
+    overfull: ClosedCount = ZERO
     overfull_nodes: list[str] = field(default_factory=list)
 
 
@@ -73,7 +74,7 @@ def partition(admitted: Admitted, sealing: Sealing) -> Partition:
     result = Partition()
     responses = _responses(admitted, sealing.organisation)
     residue = _seal(sealing.organisation.facility, admitted, responses, sealing, result)
-    result.too_few_or_dominated = sum(len(admitted[leaf]) for leaf in residue)
+    result.too_few_or_dominated += sum(len(admitted[leaf]) for leaf in residue)
     return result
 
 

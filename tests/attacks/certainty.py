@@ -10,7 +10,7 @@ from stream_processors.steps.coding import code
 from tests.attacks.designs import Design, View, threshold
 from tests.attacks.inference import CUT, SIB5, Figure, exact, groups, posterior
 from tests.attacks.world import Answer, Closed, Opened, Step, Withdrawn, World, crowd, events, flat
-from tests.records import replayed
+from tests.records import numbers, replayed
 
 Read = Callable[[World], object]
 """All that a design lets a viewer read."""
@@ -94,7 +94,7 @@ def open_events(world: World) -> object:
 
 def outcomes_shown(world: World) -> object:
     """The product, with its outcome counts beside it."""
-    return open_events(world), replayed(events(world)).outcomes()
+    return open_events(world), numbers(replayed(events(world)).outcomes())
 
 
 def figures_shown(world: World) -> object:

@@ -90,7 +90,7 @@ def test_getting_started_goes_as_written(tmp_path: Path) -> None:
 def test_what_data_engineers_are_told_goes_as_written(tmp_path: Path) -> None:
     environment = environment_of(tmp_path)
     for command, expected in transcript("data-engineers.md"):
-        if command.split()[1] in ("simulate", "dry-run", "-r"):
+        if command.split()[1] in ("simulate", "dry-run", "-r", "audit"):
             run(command, expected, tmp_path, environment)
 
 

@@ -27,6 +27,7 @@ from schemas.topics import PARTITIONS, Topic
 from stream_processors.steps.conservation import OUTCOMES, tally
 from stream_processors.topology import LOOK_SECONDS
 from tests.e2e.pipeline import DRAIN_SECONDS, deployed, publish, replayed
+from tests.records import numbers
 
 SIMULATION = Simulation(facilities=1, staff=300, rounds=2, seed=2)
 FACILITY = "north-general"
@@ -113,7 +114,8 @@ def _released(log: list[LogLine]) -> tuple[Counter[str], Counter[str]]:
     before = found[: seals[-1]]
     letters = [event for event in before if isinstance(event, DeadLetter)]
     outcomes: Counter[str] = Counter()
-    for counts in tally([event for event in before if isinstance(event, FormManifest)], letters).values():
+    buckets = tally([event for event in before if isinstance(event, FormManifest)], letters)
+    for counts in numbers(buckets).values():
         outcomes.update(counts)
     return outcomes, Counter(letter.reason for letter in letters)
 

@@ -7,7 +7,6 @@ then deletes every increment of the counters, one at a time: the rule or the ora
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from stream_processors.steps.replay import Replay
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Record, Story, advance
 from tests.random_logs import random_log
-from tests.records import RULES
+from tests.records import RULES, numbers
 
 Event = dict[str, Any]
 Log = list[Event]
@@ -265,9 +264,8 @@ def assert_accounted_for(stream: Sequence[Planted], what: str) -> None:
         for letter in letters:
             assert (letter.topic, letter.partition, letter.offset) == (Topic.SUBMISSIONS, 0, record.offset)
             assert not any(canary in encode(letter) for canary in CANARIES), what
-    outcomes = {bucket: Counter(counts) for bucket, counts in result.outcomes().items()}
-    assert violations(outcomes) == [], what
-    assert sum(counts["received"] for counts in outcomes.values()) + accepted == len(stream), what
+    assert violations(result.outcomes()) == [], what
+    assert sum(counts["received"] for counts in numbers(result.outcomes()).values()) + accepted == len(stream), what
 
 
 def without_late_withdrawals(stream: list[Planted]) -> list[Planted]:

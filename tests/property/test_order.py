@@ -10,7 +10,7 @@ import pytest
 from schemas.clickhouse.rows import plain
 from stream_processors.steps.replay import Replay
 from tests.random_logs import random_log
-from tests.records import replayed
+from tests.records import numbers, replayed
 
 LOGS, BATCHES = 120, 5
 DELIVERIES = {"submission", "submission.withdrawn"}
@@ -79,7 +79,8 @@ def fates(result: Replay) -> dict[Any, dict[str, int]]:
     """The counts that repeats must not change."""
     moved = {"received", "duplicate", "invalid", "late", "pending"}
     counted = {
-        bucket: {k: n for k, n in counts.items() if k not in moved} for bucket, counts in result.outcomes().items()
+        bucket: {k: n for k, n in counts.items() if k not in moved}
+        for bucket, counts in numbers(result.outcomes()).items()
     }
     return {bucket: counts for bucket, counts in counted.items() if counts.get("admitted")}
 

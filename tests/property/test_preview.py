@@ -12,7 +12,7 @@ from stream_processors.steps.admit import OpenRound, resolve
 from stream_processors.steps.preview import Outlook, open_round_of, outlook, too_small
 from stream_processors.steps.story import Record, Story, advance
 from tests.random_logs import random_log
-from tests.records import RULES, records
+from tests.records import RULES, outcomes_of, records
 
 LOGS, BATCHES = 240, 8
 
@@ -38,7 +38,7 @@ def check(found: tuple[Outlook, ...], opened: OpenRound, log: list[Record], at: 
     sealed = next(event for event in reversed(events) if isinstance(event, RoundSealed))
     states = {node.node: node.states for node in sealed.nodes}
     counts = {
-        event.form: event.outcomes
+        event.form: outcomes_of(event)
         for event in events
         if isinstance(event, FormManifest) and event.round == sealed.round
     }
@@ -46,7 +46,7 @@ def check(found: tuple[Outlook, ...], opened: OpenRound, log: list[Record], at: 
         admitted = {leaf: len(members) for leaf, members in resolve(held).items()}
         mine = {one.leaf: one for one in found if one.form == form}
         kept = sum(admitted.get(leaf, 0) for leaf, one in mine.items() if one.prospect in ("published", "pooled"))
-        assert (kept, sum(admitted.values()) - kept) == (counts[form].published, counts[form].withheld)
+        assert (kept, sum(admitted.values()) - kept) == (counts[form]["published"], counts[form]["withheld"])
         for leaf, one in mine.items():
             assert (one.prospect == "published") == (states[leaf][form] == "published")
             assert one.where is None or one.where in opened.organisation.paths[leaf]

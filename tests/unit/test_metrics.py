@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from stream_processors.logs import EVENTS
 from stream_processors.metrics import METRICS, Metrics, Name, Process, WorkerMetrics, WriterMetrics
-from stream_processors.steps.release import Counts
+from stream_processors.steps.release import Released
 
 DOCS: Final = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 LABELS: Final = frozenset({"outcome", "reason", "table", "topic", "facility", "version", "code_hash"})
@@ -70,6 +70,6 @@ def test_no_metric_has_a_label_beyond_the_ones_allowed() -> None:
 @pytest.mark.parametrize("metrics", [WorkerMetrics("0"), WriterMetrics("0")])
 def test_no_series_holds_an_instant_of_its_own_or_grows_with_records(metrics: Metrics) -> None:
     if isinstance(metrics, WorkerMetrics):
-        metrics.sealed("general", 1.0, Counts())
+        metrics.sealed("general", 1.0, Released())
     names = {sample.name for family in metrics.registry.collect() for sample in family.samples}
     assert not [name for name in names if name.endswith("_created") or name.startswith(("process_", "python_"))]
