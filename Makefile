@@ -11,7 +11,7 @@ PROCESSES ?= 3
 NO_BROKER := --ignore tests/contract/test_broker.py --ignore tests/contract/test_partitioners.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kafka tested-kafka attacks bench clean
+.PHONY: help demo test check kafka tested-kafka attacks mutants bench clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -27,6 +27,9 @@ check: $(UV) ## Formatting, lint and types
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
+
+mutants: $(UV) ## Known ways to break the promise and what notices each: the table of docs/privacy.md
+	$(RUN) python -m tests.mutants
 
 kafka: $(JARS) ## The jars of Apache Kafka, with Maven; running it needs a Java runtime of version 17 or later
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from stream_processors.audit import calendar, coding, figures, identities, membership, outcomes, sinks
+from stream_processors.audit import calendar, coding, figures, headcounts, identities, membership, outcomes, sinks
 from stream_processors.audit.evidence import Evidence
 from stream_processors.audit.instruments import Definition, scales
 from stream_processors.audit.report import Finding, Report, rows_of
@@ -24,6 +24,7 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
         (membership.CHECK, len(evidence.cohorts), lambda: membership.findings(evidence)),
         (outcomes.CHECK, len(evidence.sealed), lambda: outcomes.findings(evidence)),
         (CODING, len(evidence.cohorts), lambda: _coded(evidence, known)),
+        (headcounts.CHECK, len(evidence.nodes), lambda: headcounts.findings(evidence, known.values())),
         (calendar.CHECK, len(evidence.rounds), lambda: calendar.findings(evidence)),
         (sinks.SENSITIVE, len(evidence.rounds), lambda: sinks.sensitive_findings(evidence, known.values())),
         (sinks.CHECK, sum(1 for _ in evidence.rows()), lambda: sinks.findings(evidence)),
@@ -36,7 +37,7 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
     return report
 
 
-CHECKS: Final = 8
+CHECKS: Final = 9
 
 
 def order_of_sealing(evidence: Evidence) -> None:

@@ -207,6 +207,7 @@ class Evidence:
 
     `memberships` is None where no closed evidence was given. `order` tells the rounds of a facility in the order they
     were sealed, and `retirements` the cohorts in the order they were retired, where the source of the rows tells it.
+    `names` are texts that are shown and decide nothing, each with a place it stands in.
     """
 
     cohorts: dict[CohortRow, None] = field(default_factory=dict)
@@ -219,6 +220,7 @@ class Evidence:
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
     extras: list[Extra] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[OpenRow]:
         """Every open row."""

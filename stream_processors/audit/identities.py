@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, Final, TypeVar
 
@@ -67,8 +68,18 @@ def _policies(evidence: Evidence) -> Iterator[Finding]:
             what = f"{', '.join(asked)} was published under {len(by_policy)} policies"
             yield _of_two_policies(what, list(by_policy.values()))
     for asked, versions in grouped(evidence.rounds, lambda sealed: sealed.asked).items():
-        if len(versions) > 1 and len(hashes[asked]) == 1:
+        if len(hashes[asked]) == 1 and _have_other_terms(versions):
             yield Finding(CHECK, "unsafe", f"{', '.join(asked)} was sealed twice, with other terms")
+
+
+def _have_other_terms(versions: Sequence[RoundRow]) -> bool:
+    """Whether versions of a round differ in more than in what one of them does not keep."""
+    kept = (
+        {one.policy.k_sensitive for one in versions} - {None},
+        {one.policy.headcount_slack for one in versions} - {None},
+    )
+    terms = {(one.first, one.last, replace(one.policy, k_sensitive=None, headcount_slack=None)) for one in versions}
+    return len(terms) > 1 or any(len(values) > 1 for values in kept)
 
 
 def closest(rows: Iterable[CohortRow], others: Iterable[CohortRow]) -> tuple[int, tuple[Term, ...]] | None:

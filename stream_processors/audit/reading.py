@@ -221,12 +221,14 @@ class Reader:
             policy_hash=row.text("policy_hash"),
         )
         self.evidence.rounds.setdefault(found)
+        self.evidence.names.setdefault(found.policy.identity, row.at)
 
     def _node(self, row: "_Row", facility: str, round: str, form: str, state: str) -> None:
         shown = row.raw.get("headcount")
         headcount = None if shown in (None, BELOW_K) else row.number("headcount")
         found = NodeRow(row.at, facility, round, form, row.text("node"), row.path(), row.text("kind"), state, headcount)
         self.evidence.nodes.setdefault(found)
+        self.evidence.names.setdefault(row.text("name"), row.at)
 
     def _extras(self, row: "_Row") -> None:
         for column, value in row.extras():

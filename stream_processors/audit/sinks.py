@@ -71,7 +71,7 @@ def _of_an_extra(column: str, where: str, values: list[object], least: int) -> F
 
 def _texts(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Each distinct text of the rows that somebody could have put something into, with a place it stands in."""
-    found: dict[str, str] = {}
+    found = dict(evidence.names)
     for row in evidence.rows():
         own = [row.facility, row.round, row.form]
         own += [row.node, *row.path] if isinstance(row, CohortRow | RetiredRow | FigureRow | NodeRow) else []
@@ -88,10 +88,22 @@ def _states(evidence: Evidence) -> Iterator[Finding]:
         places[row.asked].update(row.path)
     for one in fielded(evidence):
         yield from _states_of(one, places[one.sealed.asked])
+    yield from _elsewhere(evidence)
     for versions in grouped(evidence.nodes, lambda node: (node.asked, node.node)).values():
         if len(versions) > 1:
             what = f"a node was published in two versions: {versions[0].node} in {versions[0].round}"
             yield Finding(CHECK, "unsafe", what)
+
+
+def _elsewhere(evidence: Evidence) -> Iterator[Finding]:
+    """Rows of places that are not in their round's tree, or stand elsewhere in it."""
+    paths = {(node.asked, node.node): node.path for node in evidence.nodes}
+    known = {node.asked for node in evidence.nodes}
+    rows: list[CohortRow | FigureRow] = [*evidence.cohorts, *evidence.figures]
+    for row in rows:
+        if row.asked in known and paths.get((row.asked, row.node)) != row.path:
+            what = "a row of a place that its round does not have, or has elsewhere"
+            yield Finding(CHECK, "unsafe", what, rows_of([row.name]))
 
 
 def _states_of(one: Fielded, published: set[str]) -> Iterator[Finding]:

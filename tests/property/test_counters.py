@@ -4,21 +4,17 @@ import ast
 import importlib
 import json
 import random
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.abc import InspectLoader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-import stream_processors
 from stream_processors.steps.conservation import FATES, OUTCOMES, violations
+from tests.changed_modules import second_copy, source_of
 from tests.oracle import expected_outcomes
 from tests.property.test_conservation import BASE
 from tests.random_logs import random_log
@@ -31,24 +27,9 @@ STEPS = "stream_processors.steps"
 COUNTING = ("admit", "closing", "conservation", "seal")
 
 
-class Mutant(MetaPathFinder, InspectLoader):
-    """Imports one module from changed source."""
-
-    def __init__(self, name: str, source: str) -> None:
-        self.name, self.source = name, source
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module if it is ours."""
-        return ModuleSpec(name, self) if name == self.name else None
-
-    def get_source(self, fullname: str) -> str:
-        """The changed source."""
-        return self.source
-
-
 def tree_of(module: str) -> ast.Module:
     """A module's syntax tree."""
-    return ast.parse((Path(stream_processors.__path__[0]) / "steps" / f"{module}.py").read_text("utf-8"))
+    return ast.parse(source_of(f"{STEPS}.{module}"))
 
 
 def is_increment(statement: ast.AST) -> bool:
@@ -81,17 +62,8 @@ def increments() -> list[tuple[str, int]]:
 @contextmanager
 def steps_with(module: str, tree: ast.Module) -> Iterator[ModuleType]:
     """A second copy of the steps, one of its modules changed; yields its `replay`."""
-    original = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith(STEPS)}
-    finder = Mutant(f"{STEPS}.{module}", ast.unparse(tree))
-    sys.meta_path.insert(0, finder)
-    try:
+    with second_copy([STEPS], {f"{STEPS}.{module}": ast.unparse(tree)}):
         yield importlib.import_module(f"{STEPS}.replay")
-    finally:
-        sys.meta_path.remove(finder)
-        for name in [name for name in sys.modules if name.startswith(STEPS)]:
-            del sys.modules[name]
-        sys.modules.update(original)
-        stream_processors.steps = original[STEPS]  # type: ignore[attr-defined]
 
 
 @cache

@@ -1,0 +1,53 @@
+"""Whether more people are published at a place than can work there: forged answers, or people who are counted twice."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Final
+
+from stream_processors.audit.evidence import Asked, CohortRow, Evidence, Number, PolicyRow
+from stream_processors.audit.identities import grouped
+from stream_processors.audit.instruments import AskedScale
+from stream_processors.audit.report import Finding, rows_of
+
+CHECK: Final = "no more than work there"
+MOST_SLACK: Final = 1
+"""The most that a policy can allow, where the rows do not keep what it allows."""
+
+
+def findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Finding]:
+    """Places whose cohorts hold more people than the limit that their headcount sets.
+
+    A hidden headcount is under K; beside a sensitive form every headcount is hidden, so it sets no limit there.
+    """
+    sensitive = {scale.form for scale in scales if scale.sensitive}
+    rows = grouped(evidence.cohorts, lambda row: row.asked)
+    policies = _policies(evidence)
+    for node in evidence.nodes:
+        policy = policies.get(node.asked)
+        if policy is None or (node.headcount is None and node.form in sensitive):
+            continue
+        under = _one_scale(row for row in rows.get(node.asked, []) if node.node in row.path)
+        headcount = policy.smallest - 1 if node.headcount is None else node.headcount
+        people = sum(row.n for row in under)
+        if people > _limit(headcount, policy):
+            what = f"{people} people are published at {node.node} in {node.round}, where {headcount} work at most"
+            yield Finding(CHECK, "unsafe", f"{what} ({node.at})", rows_of([row.name for row in under]))
+
+
+def _policies(evidence: Evidence) -> dict[Asked, PolicyRow]:
+    """Each round's policy; of versions the one that tells the slack."""
+    ordered = sorted(evidence.rounds, key=lambda sealed: sealed.policy.headcount_slack is not None)
+    return {sealed.asked: sealed.policy for sealed in ordered}
+
+
+def _one_scale(rows: Iterable[CohortRow]) -> list[CohortRow]:
+    """The rows of each cohort's first scale, in one version: all scales of a form have the same people."""
+    found: dict[str, CohortRow] = {}
+    for row in rows:
+        found.setdefault(row.cohort_id, row)
+    return list(found.values())
+
+
+def _limit(headcount: Number, policy: PolicyRow) -> Fraction:
+    slack = MOST_SLACK if policy.headcount_slack is None else policy.headcount_slack
+    return max(Fraction(headcount + 2), headcount * (1 + Fraction(slack)))
