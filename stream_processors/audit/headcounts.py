@@ -1,11 +1,11 @@
 """Whether more people are published at a place than can work there: forged answers, or people who are counted twice."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Final
 
 from stream_processors.audit.evidence import Asked, CohortRow, Evidence, Number, PolicyRow
-from stream_processors.audit.identities import grouped
 from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
 
@@ -20,13 +20,13 @@ def findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Findi
     A hidden headcount is under K; beside a sensitive form every headcount is hidden, so it sets no limit there.
     """
     sensitive = {scale.form for scale in scales if scale.sensitive}
-    rows = grouped(evidence.cohorts, lambda row: row.asked)
+    rows = _rows_under(evidence.cohorts)
     policies = _policies(evidence)
     for node in evidence.nodes:
         policy = policies.get(node.asked)
         if policy is None or (node.headcount is None and node.form in sensitive):
             continue
-        under = _one_scale(row for row in rows.get(node.asked, []) if node.node in row.path)
+        under = rows.get((node.asked, node.node), [])
         headcount = policy.smallest - 1 if node.headcount is None else node.headcount
         people = sum(row.n for row in under)
         if people > _limit(headcount, policy):
@@ -40,12 +40,13 @@ def _policies(evidence: Evidence) -> dict[Asked, PolicyRow]:
     return {sealed.asked: sealed.policy for sealed in ordered}
 
 
-def _one_scale(rows: Iterable[CohortRow]) -> list[CohortRow]:
-    """The rows of each cohort's first scale, in one version: all scales of a form have the same people."""
-    found: dict[str, CohortRow] = {}
-    for row in rows:
-        found.setdefault(row.cohort_id, row)
-    return list(found.values())
+def _rows_under(rows: Iterable[CohortRow]) -> dict[tuple[Asked, str], list[CohortRow]]:
+    """The cohorts at or under each node, a row for each: all scales of a form have the same people."""
+    found: dict[tuple[Asked, str], list[CohortRow]] = defaultdict(list)
+    for row in {(row.asked, row.cohort_id): row for row in rows}.values():
+        for node in row.path:
+            found[row.asked, node].append(row)
+    return found
 
 
 def _limit(headcount: Number, policy: PolicyRow) -> Fraction:
