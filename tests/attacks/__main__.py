@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from tests.attacks.results import Result, subtract, table
-from tests.attacks.subtraction import SCENARIOS
+from tests.attacks.results import NAMES_OF_ATTACKS, Result, result, table
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "privacy.md"
 START: Final = "<!-- attacks -->\n"
@@ -13,7 +12,7 @@ END: Final = "<!-- end of attacks -->\n"
 
 def every_result() -> list[Result]:
     """All attacks, tried."""
-    return [subtract(scenario) for scenario in SCENARIOS]
+    return [result(name) for name in NAMES_OF_ATTACKS]
 
 
 def with_table(page: str, results: list[Result]) -> str:

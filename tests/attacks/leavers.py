@@ -7,7 +7,10 @@ pair of totals. Those who stay repeat their answer with probability p and else a
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 from typing import Final
+
+from tests.attacks.inference import Figure
 
 EVEN: Final = dict.fromkeys(range(1, 6), Fraction(1, 5))
 SKEWED: Final = {answer: Fraction(share, 100) for answer, share in enumerate((15, 30, 30, 17, 8), start=1)}
@@ -32,6 +35,27 @@ def best_guess_of_joiner(stayers: int, repeat: Fraction, prior: Mapping[int, Fra
             seen[before, after + answer].append(share * weight)
     right = sum((max(chances) for chances in seen.values()), Fraction(0))
     return Fraction(right, Fraction(scale**stayers))
+
+
+@cache
+def pairs(stayers: int, repeat: Fraction) -> Pairs:
+    """The totals before and after of those who stay, with weights; every answer equally likely."""
+    one = {
+        (before, after): int(500 * Fraction(1, 5) * ((before == after) * repeat + (1 - repeat) * Fraction(1, 5)))
+        for before in EVEN
+        for after in EVEN
+    }
+    return _together({pair: weight for pair, weight in one.items() if weight}, stayers)
+
+
+def guess_of_joiner(stayers: int, repeat: Fraction, before: Figure, after: Figure) -> int:
+    """The best guess of the answer of the one who joined, or with `before` and `after` exchanged of who left."""
+    chances = dict.fromkeys(EVEN, 0)
+    for (first, second), weight in pairs(stayers, repeat).items():
+        if before.low <= first <= before.high:
+            for answer in EVEN:
+                chances[answer] += weight * (after.low <= second + answer <= after.high)
+    return max(EVEN, key=lambda answer: chances[answer])
 
 
 def _together(one: Pairs, people: int) -> Pairs:

@@ -4,14 +4,16 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from math import sqrt
 from typing import Final
 
 from tests.attacks.designs import NAMES, sealed
 from tests.attacks.inference import BLIND, guess
-from tests.attacks.subtraction import Scenario
+from tests.attacks.others import OTHERS, Other
+from tests.attacks.subtraction import SCENARIOS, Scenario
 
-TRIALS: Final = 200
+TRIALS: Final = 500
 Z: Final = 4
 """Standard deviations of a binomial that a measured rate may lie above the exact chance."""
 
@@ -89,6 +91,33 @@ def subtract(scenario: Scenario) -> Result:
         scenario.prevented,
         refused,
     )
+
+
+def tried(other: Other) -> Result:
+    """Try an attack that is no subtraction."""
+    naive, ours = random.Random(f"{other.name}, naive"), random.Random(other.name)
+    return Result(
+        other.name,
+        other.design,
+        sum(other.naive(naive) for _ in range(TRIALS)),
+        sum(other.sealed(ours) for _ in range(TRIALS)),
+        other.best,
+        other.blind,
+        TRIALS,
+        other.stops,
+        prevented=other.prevented,
+        naive_minimum=other.naive_minimum,
+    )
+
+
+@cache
+def result(name: str) -> Result:
+    """What an attack came to, by its name."""
+    scenario = next((one for one in SCENARIOS if one.name == name), None)
+    return subtract(scenario) if scenario else tried(next(one for one in OTHERS if one.name == name))
+
+
+NAMES_OF_ATTACKS: Final = (*(one.name for one in SCENARIOS), *(one.name for one in OTHERS))
 
 
 def table(results: Iterable[Result]) -> str:

@@ -3,7 +3,11 @@
 from random import Random
 
 import pytest
+from pydantic import ValidationError
 
+from deploy.resources import definitions
+from schemas.events import CohortSealed, Indicator
+from schemas.instruments.model import Instrument
 from tests.attacks.certainty import (
     F8,
     GROUPS,
@@ -19,6 +23,8 @@ from tests.attacks.certainty import (
     withheld_withdrawals,
 )
 from tests.attacks.designs import sealed, threshold
+from tests.attacks.world import HOUSE, Answer, Closed, Opened, crowd, events, flat
+from tests.records import replayed
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
@@ -48,3 +54,30 @@ def test_outcome_counts_tell_of_a_withdrawal_and_open_events_do_not() -> None:
     worlds = withheld_withdrawals(Random(1))
     assert told_apart(outcomes_shown, worlds) == 2
     assert told_apart(open_events, worlds) == 1
+
+
+def test_an_instrument_with_an_item_in_two_scales_of_a_form_is_refused() -> None:
+    definition = next(one for one in definitions() if one["id"] == "cbi")
+    summed = {**definition["scales"]["personal"], "items": [1, 2, 3, 7], "reverse": [], "min_answered": 4}
+    scales = {**definition["scales"], "sum": summed}
+    Instrument.model_validate({**definition, "scales": scales, "forms": {"cbi.sum": ["sum"]}})
+    with pytest.raises(ValidationError, match="has an item in two scales"):
+        Instrument.model_validate({**definition, "scales": scales, "forms": {"cbi.sum": ["sum", "personal"]}})
+
+
+def test_what_moves_with_one_published_answer_is_the_totals_of_its_own_cohort_alone() -> None:
+    people = [*crowd(Random(3), "a", 12), *crowd(Random(4), "ward", 11)]
+    logs = [
+        events(flat(Opened(), *people, Answer("target", "ward", value), Closed(), units=["a", "ward"]))
+        for value in (2, 4)
+    ]
+    one, other = (replayed(log).events for log in logs)
+    assert [type(event) for event in one] == [type(event) for event in other]
+    moved = [(ours, theirs) for ours, theirs in zip(one, other, strict=True) if ours != theirs]
+    assert {type(ours) for ours, _ in moved} == {CohortSealed, Indicator}
+    totals = {"score_low", "score_high", "mean", "mean_low", "mean_high"}
+    for ours, theirs in moved:
+        assert isinstance(ours, CohortSealed | Indicator)
+        assert ours.node in ("ward", "medicine", HOUSE)
+        changed = {name for name, value in ours.model_dump().items() if theirs.model_dump()[name] != value}
+        assert all(name in totals or name.startswith("at_risk") for name in changed)

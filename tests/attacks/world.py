@@ -14,7 +14,7 @@ LAST: Final = "2026-01-18"
 
 @dataclass(frozen=True)
 class Answer:
-    """A person answers an item of five points; sent again it is the same event."""
+    """A person answers an item of five points, or a sheet of items; sent again it is the same event."""
 
     person: str
     unit: str
@@ -22,6 +22,9 @@ class Answer:
     round: str = "r1"
     staff: str = "nurse"
     revision: int = 0
+    form: str = "sib5"
+    sheet: tuple[tuple[str, int], ...] = ()
+    submitted: str = FIRST
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,14 @@ class Withdrawn:
 
 @dataclass(frozen=True)
 class Opened:
-    """A round opens. `k` and `coalition` are its policy."""
+    """A round opens for one form. `k` and `coalition` are its policy."""
 
     round: str = "r1"
     first: str = FIRST
     last: str = LAST
     k: int = 10
     coalition: int = 1
+    form: str = "sib5"
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def _opening(world: World, place: int, step: Opened) -> dict[str, Any]:
         "round.opened",
         place,
         round=step.round,
-        forms=["sib5"],
+        forms=[step.form],
         first_answer_date=step.first,
         last_answer_date=step.last,
         leaves=world.units,
@@ -132,12 +136,13 @@ def _opening(world: World, place: int, step: Opened) -> dict[str, Any]:
 
 
 def _submission(step: Answer) -> dict[str, Any]:
-    fields = {"node": step.unit, "answers": {"1": step.value}, "submitted_on": FIRST, "source": "csv"}
+    answers = dict(step.sheet) or {"1": step.value}
+    fields = {"node": step.unit, "answers": answers, "submitted_on": step.submitted, "source": "csv"}
     return _of(
         "submission",
         [step.person, step.unit, step.round, step.revision],
         round=step.round,
-        form="sib5",
+        form=step.form,
         form_version=1,
         respondent=_token(step.round, step.person),
         revision=step.revision,
