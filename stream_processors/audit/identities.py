@@ -12,6 +12,7 @@ from stream_processors.audit.report import Finding, Term, rows_of
 
 CHECK: Final = "one version"
 FLOORS: Final = {"k": 5, "coalition": 0, "outside": 2, "k_sensitive": 20, "headcount_slack": 0}
+CEILINGS: Final = {"k": 10_000, "coalition": 1_000, "outside": 10_000, "k_sensitive": 10_000, "headcount_slack": 1}
 Item = TypeVar("Item")
 
 
@@ -67,8 +68,14 @@ def _policies(evidence: Evidence) -> Iterator[Finding]:
             what = f"{', '.join(asked)} was published under {len(by_policy)} policies"
             yield _of_two_policies(what, list(by_policy.values()))
     for asked, versions in grouped(evidence.rounds, lambda sealed: sealed.asked).items():
-        if len(versions) > 1 and len(hashes[asked]) == 1:
+        if len({_terms(one) for one in versions}) > 1 and len(hashes[asked]) == 1:
             yield Finding(CHECK, "unsafe", f"{', '.join(asked)} was sealed twice, with other terms")
+
+
+def _terms(sealed: RoundRow) -> tuple[object, ...]:
+    # the rest of a policy is not kept by tables of an earlier version; its hash tells whether it is the same
+    policy = sealed.policy
+    return sealed.first, sealed.last, policy.k, policy.coalition, policy.outside, policy.identity
 
 
 def closest(rows: Iterable[CohortRow], others: Iterable[CohortRow]) -> tuple[int, tuple[Term, ...]] | None:
@@ -115,6 +122,10 @@ def _wrong_policy(sealed: RoundRow) -> str | None:
         value = getattr(policy, name)
         if value is not None and value < floor:
             return f"the policy's {name} is {value}, under its floor of {floor}"
+        if value is not None and value > CEILINGS[name]:
+            return f"the policy's {name} is over its limit of {CEILINGS[name]}"
+    if policy.identity not in ("person", "response"):
+        return "the policy's identity is neither person nor response"
     if policy.coalition > policy.k - 2:
         return "the policy's coalition is more than k - 2"
     if policy.k_sensitive is not None and policy.headcount_slack is not None and _hash(policy) != sealed.policy_hash:
