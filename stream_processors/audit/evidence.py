@@ -113,7 +113,9 @@ class RoundRow:
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown."""
+    """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown;
+    `label` is its name in words.
+    """
 
     at: str = field(compare=False)
     facility: str
@@ -124,6 +126,7 @@ class NodeRow:
     kind: str
     state: str
     headcount: Number | None
+    label: str
 
     @property
     def asked(self) -> Asked:
