@@ -10,7 +10,8 @@ from deploy.settings import Settings
 from schemas.errors import InputRefused
 from schemas.topics import Topic
 from stream_processors.audit.evidence import Evidence
-from stream_processors.audit.reading import Raw, Reader, exact_json
+from stream_processors.audit.exact import Raw, exact_json
+from stream_processors.audit.reading import Reader
 from stream_processors.database import Database
 from stream_processors.kafka_log import KafkaLog
 
@@ -22,6 +23,7 @@ JOURNAL: Final = "journal"
 EMITTED: Final = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS)
 """Everything that was ever published, and the evidence behind it."""
 _OWN_TABLES: Final = frozenset({"cohorts", "retired_cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
+_COLUMNS: Final = "SELECT table, name, default_kind FROM system.columns WHERE database = currentDatabase()"
 _SAMPLE: Final = 1000
 _SAMPLED: Final = "SELECT DISTINCT {column:Identifier} AS value FROM {name:Identifier} LIMIT 1000"
 
@@ -141,8 +143,9 @@ def _read_tables(reader: Reader, address: str) -> None:
 
 def _other_tables(database: Database) -> Iterable[tuple[str, list[str]]]:
     found: dict[str, list[str]] = {}
-    for row in database.query("SELECT table, name FROM system.columns WHERE database = currentDatabase()"):
-        if row["table"] not in _OWN_TABLES:
+    for row in database.query(_COLUMNS):
+        # SELECT * leaves computed columns out
+        if row["table"] not in _OWN_TABLES or row["default_kind"] in ("MATERIALIZED", "ALIAS"):
             found.setdefault(row["table"], []).append(row["name"])
     return found.items()
 

@@ -35,6 +35,9 @@ class Fielded:
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """Pairs of rounds in which the same people may have answered on the same days."""
     rows = grouped(evidence.cohorts, lambda row: row.asked)
+    for sealed in evidence.rounds:
+        if sealed.last < sealed.first:
+            yield Finding(CHECK, "unsafe", f"{sealed.round} of {sealed.form} ends before it begins ({sealed.at})")
     for rounds in grouped(fielded(evidence), lambda one: (one.sealed.facility, one.sealed.form)).values():
         for one, other in _same_days(rounds):
             shared = _shared(one, other)

@@ -13,6 +13,8 @@ from stream_processors.audit.instruments import AskedScale, Range
 
 OFF_THE_GRID: Final = "a total off its grid: scores are whole numbers"
 OFF_THE_SCALE: Final = "a total that its members cannot have: it is outside what the scale allows"
+MOST: Final = 1_000_000
+TOO_MANY: Final = "more people than a cohort can have"
 NO_COUNT: Final = "a scale with a cut and no number at risk, or one without a cut and with one"
 
 
@@ -40,6 +42,8 @@ def fault(row: CohortRow, scale: AskedScale, guard: int) -> str | None:
 
 def fault_of(row: Row, scale: AskedScale, guard: int) -> str | None:
     """What is wrong with whole numbers, as `fault`."""
+    if row.n > MOST:
+        return TOO_MANY
     if not row.n * scale.lowest <= row.low <= row.high <= row.n * scale.highest:
         return OFF_THE_SCALE
     found = _off_the_rule(row, scale, guard)
@@ -57,7 +61,8 @@ def _told(row: Row, scale: AskedScale) -> str:
         for count in range(row.n + 1)
         if (possible := _totals(scale, row.n, count)).low <= row.high and row.low <= possible.high
     ]
-    if set(range(row.at_risk_low, row.at_risk_high + 1)) <= set(behind):
+    # both ends of what is possible move with the count, so that the counts behind a total have no gap
+    if not behind or (behind[0] <= row.at_risk_low and row.at_risk_high <= behind[-1]):
         return ""
     few = f"{behind[0]}" if len(behind) == 1 else f"from {behind[0]} to {behind[-1]}"
     return f"; by the total the number at risk can only be {few}"
@@ -78,7 +83,9 @@ def _off_the_rule(row: Row, scale: AskedScale, guard: int) -> str | None:
 
 def _coded_count(row: Row, guard: int) -> int | None:
     """The coded number at risk that a row's bounds stand for."""
-    for count in range(guard, row.n - guard + 1):
+    for count in {guard, row.at_risk_low or 0, row.n - guard}:
+        if not guard <= count <= row.n - guard:
+            continue
         low, high = 0 if count == guard else count, row.n if count == row.n - guard else count
         if (low, high) == (row.at_risk_low, row.at_risk_high):
             return count

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from stream_processors.audit import calendar, coding, figures, headcounts, identities, membership, outcomes, sinks
+from stream_processors.audit import (
+    calendar,
+    coding,
+    figures,
+    headcounts,
+    identities,
+    membership,
+    outcomes,
+    places,
+    sinks,
+)
 from stream_processors.audit.evidence import Evidence
 from stream_processors.audit.instruments import Definition, scales
 from stream_processors.audit.report import Finding, Report, rows_of
@@ -21,6 +31,7 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
     order_of_sealing(evidence)
     checks: list[tuple[str, int, Callable[[], Iterator[Finding]]]] = [
         (identities.CHECK, len(evidence.cohorts), lambda: identities.findings(evidence)),
+        (places.CHECK, len(evidence.figures), lambda: places.findings(evidence)),
         (membership.CHECK, len(evidence.cohorts), lambda: membership.findings(evidence)),
         (outcomes.CHECK, len(evidence.sealed), lambda: outcomes.findings(evidence)),
         (CODING, len(evidence.cohorts), lambda: _coded(evidence, known)),
@@ -37,9 +48,6 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
     return report
 
 
-CHECKS: Final = 9
-
-
 def order_of_sealing(evidence: Evidence) -> None:
     """Order a facility's rounds by the offsets of their close markers, where the manifests tell them."""
     for sealed in evidence.sealed:
@@ -49,11 +57,15 @@ def order_of_sealing(evidence: Evidence) -> None:
 def _coded(evidence: Evidence, known: figures.Scales) -> Iterator[Finding]:
     guards = {sealed.asked: sealed.policy.guard for sealed in evidence.rounds}
     verdicts: dict[tuple[object, ...], str | None] = {}
+    forms = {form for form, _ in known}
+    for sealed in evidence.rounds:
+        if sealed.form not in forms:
+            yield Finding(CODING, "unsafe", f"{sealed.round} asks a form that no instrument has ({sealed.at})")
     for row in evidence.cohorts:
         scale, guard = known.get((row.form, row.scale)), guards.get(row.asked)
         if scale is None:
             yield Finding(CODING, "unsafe", "a total of something that is no scale of its form", rows_of([row.name]))
-        elif guard is not None:
+        elif guard is not None and row.n >= guard and guard <= identities.CEILINGS["coalition"] + 1:
             numbers = (row.n, row.score_low, row.score_high, row.at_risk_low, row.at_risk_high)
             key = (row.form, row.scale, guard, *numbers)
             if key not in verdicts:

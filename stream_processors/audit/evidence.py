@@ -113,7 +113,9 @@ class RoundRow:
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown."""
+    """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown;
+    `label` is its name in words.
+    """
 
     at: str = field(compare=False)
     facility: str
@@ -124,6 +126,7 @@ class NodeRow:
     kind: str
     state: str
     headcount: Number | None
+    label: str
 
     @property
     def asked(self) -> Asked:
@@ -207,7 +210,6 @@ class Evidence:
 
     `memberships` is None where no closed evidence was given. `order` tells the rounds of a facility in the order they
     were sealed, and `retirements` the cohorts in the order they were retired, where the source of the rows tells it.
-    `names` are texts that are shown and decide nothing, each with a place it stands in.
     """
 
     cohorts: dict[CohortRow, None] = field(default_factory=dict)
@@ -220,7 +222,6 @@ class Evidence:
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
     extras: list[Extra] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[OpenRow]:
         """Every open row."""

@@ -17,6 +17,7 @@ from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "figures from rows"
 DECIMALS: Final = 4
+WINDOW: Final = 4
 Z: Final = Fraction(1959964, 1000000)
 _HALF: Final = Fraction(1, 2 * 10**DECIMALS) + Fraction(1, 10**10)
 """Half of the last decimal, and what a figure computed in floating point may be off."""
@@ -74,7 +75,10 @@ class Series:
 def findings(evidence: Evidence, scales: Scales) -> Iterator[Finding]:
     """Figures that are not what the cohort rows of their window give."""
     series = _series(evidence)
+    sealed = {one.asked for one in evidence.rounds}
     for figure in evidence.figures:
+        if figure.asked not in sealed:
+            continue  # what is not finished is undecided, not wrong
         scale = scales.get((figure.form, figure.scale))
         if scale is None:
             what = "figures of a scale that the form does not have"
@@ -118,6 +122,9 @@ def _order(one: Fielded, evidence: Evidence) -> tuple[int, str, str, str]:
 
 
 def _compared(figure: FigureRow, series: Series, scale: AskedScale, evidence: Evidence) -> Iterator[Finding]:
+    if figure.window != WINDOW:
+        yield Finding(CHECK, "unsafe", f"a window of other than {WINDOW} rounds", rows_of([figure.name]))
+        return
     rounds = series.fielded.get((figure.facility, figure.form, figure.node), [])
     upto = rounds[: rounds.index(figure.round) + 1] if figure.round in rounds else []
     if not upto and figure.state != "not_fielded":
@@ -259,7 +266,7 @@ class Limit:
     n: Fraction
     lower: bool
 
-    def is_at(self, published: Fraction) -> bool:
+    def is_at(self, published: Number) -> bool:
         """Whether a published number is this limit, rounded."""
         beside = (published - _HALF, published + _HALF)
         bottom, top = beside
@@ -288,5 +295,9 @@ def _rounded(value: Fraction) -> Fraction:
 
 def _is(published: object, expected: object) -> bool:
     if isinstance(expected, Limit):
-        return isinstance(published, int | Fraction) and expected.is_at(Fraction(published))
+        return (
+            isinstance(published, int | Fraction)
+            and published == round(published, DECIMALS)
+            and expected.is_at(published)
+        )
     return published == expected

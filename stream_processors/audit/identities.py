@@ -13,6 +13,7 @@ from stream_processors.audit.report import Finding, Term, rows_of
 
 CHECK: Final = "one version"
 FLOORS: Final = {"k": 5, "coalition": 0, "outside": 2, "k_sensitive": 20, "headcount_slack": 0}
+CEILINGS: Final = {"k": 10_000, "coalition": 1_000, "outside": 10_000, "k_sensitive": 10_000, "headcount_slack": 1}
 Item = TypeVar("Item")
 
 
@@ -126,6 +127,10 @@ def _wrong_policy(sealed: RoundRow) -> str | None:
         value = getattr(policy, name)
         if value is not None and value < floor:
             return f"the policy's {name} is {value}, under its floor of {floor}"
+        if value is not None and value > CEILINGS[name]:
+            return f"the policy's {name} is over its limit of {CEILINGS[name]}"
+    if policy.identity not in ("person", "response"):
+        return "the policy's identity is neither person nor response"
     if policy.coalition > policy.k - 2:
         return "the policy's coalition is more than k - 2"
     if policy.k_sensitive is not None and policy.headcount_slack is not None and _hash(policy) != sealed.policy_hash:

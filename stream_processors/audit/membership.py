@@ -40,6 +40,8 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
     members = _complete(evidence.memberships)
     for asked, rows in grouped(evidence.cohorts, lambda row: row.asked).items():
         yield from _of_a_form(asked, rows, members, smallest.get(asked, 0))
+    for form, rows in grouped(evidence.cohorts, lambda row: row.form).items():
+        yield from _between_rounds(form, rows, members, smallest)
 
 
 def _complete(memberships: Iterable[Membership]) -> dict[tuple[Asked, str], list[tuple[Membership, Tags]]]:
@@ -75,6 +77,30 @@ def _of_a_form(
     if repeated or total != distinct:
         for scale, same in grouped(rows, lambda row: row.scale).items():
             yield from _combined(same, known, smallest, f"{', '.join(asked)}, {scale}")
+
+
+def _between_rounds(
+    form: str,
+    rows: list[CohortRow],
+    members: Mapping[tuple[Asked, str], list[tuple[Membership, Tags]]],
+    smallest: Mapping[Asked, int],
+) -> Iterator[Finding]:
+    """Submissions that were sealed in two rounds: a tag is made of a token, and a token is of one round."""
+    known = {row.cohort_id: members[row.asked, row.cohort_id] for row in rows}
+    first: dict[bytes, Asked] = {}
+    again = {
+        tag
+        for row in {row.cohort_id: row for row in rows}.values()
+        for _, tags in known[row.cohort_id]
+        for tag in tags
+        if first.setdefault(tag, row.asked) != row.asked
+    }
+    if again:
+        held = {name for name, versions in known.items() if any(again.intersection(tags) for _, tags in versions)}
+        sharing = [row for row in rows if row.cohort_id in held]
+        fewest = max(smallest.get(row.asked, 0) for row in sharing)
+        for scale, same in grouped(sharing, lambda row: row.scale).items():
+            yield from _combined(same, known, fewest, f"several rounds of {form}, {scale}")
 
 
 def _against_its_manifest(row: CohortRow, versions: list[tuple[Membership, Tags]]) -> Iterator[Finding]:

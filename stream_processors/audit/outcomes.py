@@ -21,6 +21,11 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
         if len(versions) > 1:
             yield Finding(CHECK, "unsafe", f"{', '.join(asked)} was sealed {len(versions)} times ({versions[0].at})")
         yield from _of_a_form(versions[0])
+        people = {row.cohort_id: row.n for row in rows.get(asked, [])}
+        counted = versions[0].outcomes["published"] + versions[0].outcomes["retired"]
+        if people.keys() == set(versions[0].cohorts) and sum(people.values()) != counted:
+            what = f"the rows of {', '.join(asked)} are of more or fewer people than were counted ({versions[0].at})"
+            yield Finding(CHECK, "unsafe", what)
         for row in rows.get(asked, []):
             if row.cohort_id not in versions[0].cohorts:
                 what = f"a row of a cohort that its form was not sealed into ({versions[0].at})"

@@ -4,12 +4,12 @@ What has another type than the contract says is refused with its place; a number
 and is judged later. Columns the contract does not have are kept as extras.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
+from schemas.canonical import sha256_hex
 from schemas.codec import as_dict, decode
 from schemas.errors import DataError, InputRefused
 from schemas.events import (
@@ -34,8 +34,8 @@ from stream_processors.audit.evidence import (
     RoundRow,
     Sealed,
 )
+from stream_processors.audit.exact import Raw, exact_json
 
-Raw = Mapping[str, Any]
 BELOW_K: Final = "<K"
 _PLACE: Final = ("facility", "node", "path", "round", "form")
 COHORT: Final = (
@@ -82,6 +82,8 @@ ROUND: Final = ("facility", "round", "form", "first_answer_date", "last_answer_d
 NODE: Final = (*_PLACE, "name", "kind", "state", "headcount")
 NODE_STATE: Final = ("node", "path", "name", "kind", "headcount", "states")
 ROW_HASH: Final = "row_hash"
+_ADDED: Final = ("k_sensitive", "headcount_slack", "cohorts_retired")
+"""Columns that tables of an earlier version did not have; their rows have zeros there, and a hash without them."""
 
 
 class Reader:
@@ -134,10 +136,14 @@ class Reader:
         for form in row.texts("forms"):
             self._round(row, form, policy)
             for node in nodes:
-                states = node.mapping("states")
-                self._node(node, row.text("facility"), row.text("round"), form, str(states.get(form)))
+                state = node.mapping("states").get(form)
+                name = (row.text("facility"), row.text("round"), form)
+                self._node(node, *name, state if isinstance(state, str) else "")
         for part in (row, policy, *nodes):
             self._extras(part)
+        for node in nodes:
+            more = [item for item in node.mapping("states").items() if item[0] not in row.texts("forms")]
+            self.evidence.extras += [Extra(f"{row.table}, states", form, state) for form, state in more]
         self.evidence.order.setdefault((row.text("facility"), row.text("round")), len(self.evidence.order))
 
     def round_row(self, raw: Raw, at: str) -> None:
@@ -158,6 +164,8 @@ class Reader:
             event = decode(value)
         except DataError as error:
             raise InputRefused(f"{at}: this is no event of ours ({error})") from None
+        if value and isinstance(event, CohortSealed | CohortRetired | Indicator | RoundSealed):
+            exact_json(value, at)
         if isinstance(event, CohortSealed):
             self.cohort(_plain(event), at)
         elif isinstance(event, CohortRetired):
@@ -221,33 +229,16 @@ class Reader:
             policy_hash=row.text("policy_hash"),
         )
         self.evidence.rounds.setdefault(found)
-        self.evidence.names.setdefault(found.policy.identity, row.at)
 
     def _node(self, row: "_Row", facility: str, round: str, form: str, state: str) -> None:
         shown = row.raw.get("headcount")
         headcount = None if shown in (None, BELOW_K) else row.number("headcount")
-        found = NodeRow(row.at, facility, round, form, row.text("node"), row.path(), row.text("kind"), state, headcount)
-        self.evidence.nodes.setdefault(found)
-        self.evidence.names.setdefault(row.text("name"), row.at)
+        place = (facility, round, form, row.text("node"), row.path(), row.text("kind"))
+        self.evidence.nodes.setdefault(NodeRow(row.at, *place, state, headcount, row.text("name")))
 
     def _extras(self, row: "_Row") -> None:
         for column, value in row.extras():
             self.evidence.extras.append(Extra(row.table, column, value))
-
-
-def exact_json(line: bytes, at: str) -> Raw:
-    """One JSON object with exact numbers; InputRefused if it is none."""
-    try:
-        value = json.loads(line, parse_float=Fraction, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise InputRefused(f"{at}: this is not JSON; is the file whole?") from None
-    if not isinstance(value, dict):
-        raise InputRefused(f"{at}: this is not a JSON object")
-    return value
-
-
-def _no_number(name: str) -> Fraction:
-    raise ValueError(name)
 
 
 def _plain(event: CohortSealed | CohortRetired | Indicator | RoundSealed) -> Raw:
@@ -279,20 +270,36 @@ class _Row:
         return self.at.partition(" line ")[0]
 
     def extras(self) -> list[tuple[str, object]]:
-        """The columns that nobody asks for."""
-        return [(name, value) for name, value in self.raw.items() if name not in (*self._columns, ROW_HASH)]
+        """The columns that nobody asks for; a hash that is not the row's could be anything."""
+        known = (*self._columns, ROW_HASH) if self._has_its_hash() else self._columns
+        return [(name, value) for name, value in self.raw.items() if name not in known]
+
+    def _has_its_hash(self) -> bool:
+        if ROW_HASH not in self.raw:
+            return False
+        row = {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in self.raw.items()
+            if name != ROW_HASH
+        }
+        earlier = {name: value for name, value in row.items() if value or name not in _ADDED}
+        try:
+            return self.raw[ROW_HASH] in (sha256_hex(row), sha256_hex(earlier))
+        except (TypeError, ValueError, RecursionError):
+            return False
 
     def text(self, column: str) -> str:
         """A text."""
         value = self.raw.get(column)
-        if not isinstance(value, str):
+        if not _is_text(value):
             raise self._refused(column, "text")
+        assert isinstance(value, str)
         return value
 
     def texts(self, column: str) -> tuple[str, ...]:
         """Several texts."""
         value = self.raw.get(column)
-        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list | tuple) or not all(_is_text(one) for one in value):
             raise self._refused(column, "a list of texts")
         return tuple(value)
 
@@ -348,6 +355,11 @@ class _Row:
 
     def _refused(self, column: str, wanted: str) -> InputRefused:
         return InputRefused(f"{self.at}: column {column} must be {wanted}")
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is text that can be written: JSON can name halves of characters."""
+    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
 
 
 def _shortest(value: float) -> Fraction | None:

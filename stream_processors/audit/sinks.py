@@ -31,8 +31,10 @@ OUTCOMES: Final = frozenset(
         "overfull",
     }
 )
-_TOKEN: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-_EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TOKEN: Final = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+_EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_STATES: Final = frozenset({"published", "withheld", "not_fielded"})
 
 
 def findings(evidence: Evidence) -> Iterator[Finding]:
@@ -48,12 +50,16 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
     for text, where in _texts(evidence):
         if _TOKEN.search(text) or _EVENT_ID.search(text):
             yield Finding(CHECK, "unsafe", f"what looks like a token or an event id stands in {where}")
+    for text, where in _ids(evidence):
+        if not _ID.fullmatch(text):
+            yield Finding(CHECK, "unsafe", f"free text stands in place of an id in {where}")
     for figure in evidence.figures:
         responses = dict(figure.figures).get("responses")
         if responses is not None and 0 < responses < fewest.get((figure.facility, figure.form), least):
             yield Finding(CHECK, "unsafe", "figures of fewer than K people", rows_of([figure.name]), int(responses))
     for node in evidence.nodes:
-        if node.headcount is not None and 0 <= node.headcount < smallest.get(node.asked, least):
+        heads = node.headcount
+        if heads is not None and (not isinstance(heads, int) or heads < smallest.get(node.asked, least)):
             yield Finding(CHECK, "unsafe", f"a headcount below K is shown: {node.node} in {node.round} ({node.at})")
     yield from _states(evidence)
 
@@ -61,7 +67,8 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
 def _of_an_extra(column: str, where: str, values: list[object], least: int) -> Finding:
     if column in OUTCOMES:
         return Finding(CHECK, "unsafe", f"a count of outcomes stands on the open side: {where}")
-    if any(_TOKEN.search(str(value)) or _EVENT_ID.search(str(value)) for value in values):
+    texts = [_text(value) for value in values]
+    if any(_TOKEN.search(text) or _EVENT_ID.search(text) for text in texts):
         return Finding(CHECK, "unsafe", f"what looks like a token or an event id stands in {where}")
     numbers = [value for value in values if isinstance(value, int | Fraction) and not isinstance(value, bool)]
     if any(0 < number < least for number in numbers):
@@ -69,9 +76,22 @@ def _of_an_extra(column: str, where: str, values: list[object], least: int) -> F
     return Finding(CHECK, "undecided", f"the contract does not have this, so nothing is known of it: {where}")
 
 
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        # nested too deep to be looked into: unknown, as the column is
+        return ""
+
+
 def _texts(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Each distinct text of the rows that somebody could have put something into, with a place it stands in."""
-    found = dict(evidence.names)
+    yield from _ids(evidence)
+    yield from {node.label: node.at for node in evidence.nodes}.items()
+
+
+def _ids(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    found: dict[str, str] = {}
     for row in evidence.rows():
         own = [row.facility, row.round, row.form]
         own += [row.node, *row.path] if isinstance(row, CohortRow | RetiredRow | FigureRow | NodeRow) else []
@@ -88,22 +108,10 @@ def _states(evidence: Evidence) -> Iterator[Finding]:
         places[row.asked].update(row.path)
     for one in fielded(evidence):
         yield from _states_of(one, places[one.sealed.asked])
-    yield from _elsewhere(evidence)
     for versions in grouped(evidence.nodes, lambda node: (node.asked, node.node)).values():
         if len(versions) > 1:
             what = f"a node was published in two versions: {versions[0].node} in {versions[0].round}"
             yield Finding(CHECK, "unsafe", what)
-
-
-def _elsewhere(evidence: Evidence) -> Iterator[Finding]:
-    """Rows of places that are not in their round's tree, or stand elsewhere in it."""
-    paths = {(node.asked, node.node): node.path for node in evidence.nodes}
-    known = {node.asked for node in evidence.nodes}
-    rows: list[CohortRow | FigureRow] = [*evidence.cohorts, *evidence.figures]
-    for row in rows:
-        if row.asked in known and paths.get((row.asked, row.node)) != row.path:
-            what = "a row of a place that its round does not have, or has elsewhere"
-            yield Finding(CHECK, "unsafe", what, rows_of([row.name]))
 
 
 def _states_of(one: Fielded, published: set[str]) -> Iterator[Finding]:
@@ -111,7 +119,8 @@ def _states_of(one: Fielded, published: set[str]) -> Iterator[Finding]:
     for node in one.nodes.values():
         expected = "published" if node.node in published else "withheld" if node.node in asked else "not_fielded"
         if node.state != expected:
-            what = f"{node.node} in {node.round} is {node.state}, but by the rows it is {expected} ({node.at})"
+            state = node.state if node.state in _STATES else "of no known state"
+            what = f"{node.node} in {node.round} is {state}, but by the rows it is {expected} ({node.at})"
             yield Finding(CHECK, "unsafe", what)
 
 

@@ -14,7 +14,7 @@ from io import StringIO
 from typing import Any, Final
 
 from schemas.errors import InputRefused
-from stream_processors.audit.bounds import Bounds, Contradiction, bounds, is_possible
+from stream_processors.audit.bounds import Bounds, Contradiction, ExhaustedError, bounds, is_possible
 from stream_processors.audit.linear import Groups, Isolated, Total, Undecided, isolate
 from stream_processors.audit.report import EXIT_CODES, Verdict
 
@@ -88,10 +88,12 @@ def read_tables(tables: Sequence[tuple[str, str]], hidden: tuple[str, str]) -> T
             total = _total(row, f"{name} line {line}")
             if totals.setdefault(total.name, total) != total:
                 raise InputRefused(f"{name} line {line}: a row of this name was given before, with another content")
-    owners = {
-        row["cell"].strip(): (row.get("respondent") or "").strip() or row["cell"].strip()
-        for _, row in _rows(*hidden, ("cell",))
-    }
+    owners: dict[str, str] = {}
+    for line, row in _rows(*hidden, ("cell",)):
+        cell = row["cell"].strip()
+        owner = (row.get("respondent") or "").strip() or cell
+        if owners.setdefault(cell, owner) != owner:
+            raise InputRefused(f"{hidden[0]} line {line}: this cell was given to another respondent before")
     table = Table(tuple(totals.values()), owners)
     _check(table, hidden[0])
     return table
@@ -102,13 +104,16 @@ def audit_table(
 ) -> TableReport:
     """Decide whether the totals tell a hidden cell, or combine to cells of fewer than `smallest` respondents.
 
-    `minimum` and `maximum` are what a cell can be. InputRefused if the totals contradict one another.
+    `minimum` and `maximum` are what a cell can be. InputRefused if the totals contradict one another. Where ranges take
+    too long to find there are none, and without a combination the table is undecided.
     """
     # what is published cannot be isolated: it counts as enough people
     groups = Groups(table.hidden, dict.fromkeys(table.published - set(table.hidden), smallest))
     found = isolate(table.totals, groups, smallest, BUDGET)
     try:
         ranges = bounds(table.totals, table.hidden, minimum, maximum)
+    except ExhaustedError:
+        return TableReport(found if isinstance(found, Isolated) else None, {}, is_decided=False)
     except Contradiction:
         names = ", ".join(total.name for total in _contradicting(table.totals, minimum, maximum))
         raise InputRefused(f"the table does not add up; these rows contradict one another: {names}") from None

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from deploy.resources import definitions
-from stream_processors.audit import headcounts, identities, sinks
+from stream_processors.audit import headcounts, identities, places, sinks
 from stream_processors.audit.evidence import CohortRow, Evidence, NodeRow, Number, PolicyRow, RoundRow
 from stream_processors.audit.instruments import scales
 from stream_processors.audit.reading import Reader
@@ -30,7 +30,7 @@ def row(n: int, place: tuple[str, ...] = PLACE, scale: str = "burnout") -> Cohor
 
 def node(headcount: Number | None, place: tuple[str, ...] = PLACE) -> NodeRow:
     """A place at which so many work."""
-    return NodeRow("nodes", "st-anna", "2026-W41", "sib5", place[-1], place, "unit", "published", headcount)
+    return NodeRow("nodes", "st-anna", "2026-W41", "sib5", place[-1], place, "unit", "published", headcount, "a name")
 
 
 def evidence(*rows: CohortRow | NodeRow | RoundRow) -> Evidence:
@@ -93,7 +93,7 @@ def test_a_token_in_a_name_that_is_shown_is_noticed() -> None:
 @pytest.mark.parametrize("path", [("st-anna", "medicine", "icu"), ("st-anna", "cellar")])
 def test_a_row_of_a_place_that_the_round_does_not_have_is_noticed(path: tuple[str, ...]) -> None:
     def elsewhere(place: tuple[str, ...]) -> bool:
-        found = sinks.findings(evidence(SEALED, node(20, ("st-anna",)), node(20), row(12, place)))
+        found = places.findings(evidence(SEALED, node(20, ("st-anna",)), node(20), row(12, place)))
         return any("does not have" in one.what for one in found)
 
     assert not elsewhere(PLACE)

@@ -183,3 +183,19 @@ def test_hundreds_of_cells_are_decided() -> None:
     found = report("\n".join(lines), hidden)
     assert found.verdict == "safe"
     assert found.ranges["3.4"] == Bounds(Fraction(0), Fraction(114))
+
+
+def test_a_table_that_takes_too_long_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [[f"c{row}_{column}" for column in range(6)] for row in range(6)]
+    lines = [f"t{number},20,{' '.join(one)}" for number, one in enumerate([*cells, *zip(*cells, strict=True)])]
+    text = "\n".join(["name,value,cells", *lines])
+    given = read_tables([("t.csv", text)], ("h.csv", "\n".join(["cell", *(cell for row in cells for cell in row)])))
+    assert audit_table(given).verdict == "safe"
+    monkeypatch.setattr("stream_processors.audit.bounds.WORK", 100)
+    report = audit_table(given)
+    assert (report.verdict, report.ranges) == ("undecided", {})
+
+
+def test_a_cell_of_two_respondents_is_refused_by_line() -> None:
+    with pytest.raises(InputRefused, match=r"h.csv line 3: this cell was given to another respondent before"):
+        read_tables([("t.csv", "name,value,cells\nt,3,a b")], ("h.csv", "cell,respondent\na,p\na,q\nb,p"))

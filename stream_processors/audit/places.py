@@ -1,0 +1,46 @@
+"""Whether every row is of a place that its round has: a node with this path, and leaves that were asked under it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from stream_processors.audit.calendar import Fielded, fielded
+from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow
+from stream_processors.audit.identities import grouped
+from stream_processors.audit.report import Finding, rows_of
+
+CHECK: Final = "rows in their places"
+
+
+def findings(evidence: Evidence) -> Iterator[Finding]:
+    """Rows of nodes that their round does not have, and retirements of cohorts that were not published."""
+    paths = {(node.asked, node.node): node.path for node in evidence.nodes}
+    sealed = {one.asked for one in evidence.rounds}
+    for figure in evidence.figures:
+        if figure.asked not in sealed:
+            what = "figures of a round that is not sealed, or whose end is not among what was given"
+            yield Finding(CHECK, "undecided", what, rows_of([figure.name]))
+    rows_of_nodes: list[CohortRow | FigureRow] = [*evidence.cohorts, *evidence.figures]
+    for row in rows_of_nodes:
+        if row.asked in sealed and paths.get((row.asked, row.node)) != row.path:
+            yield Finding(CHECK, "unsafe", "a row of a node that its round does not have there", rows_of([row.name]))
+    cohorts = {(row.cohort_id, row.asked, row.path, row.node) for row in evidence.cohorts}
+    for gone in evidence.retired:
+        if (gone.cohort_id, gone.asked, gone.path, gone.node) not in cohorts:
+            yield Finding(CHECK, "unsafe", f"a cohort that was not published is said to be retired ({gone.at})")
+    rows = grouped(evidence.cohorts, lambda row: row.asked)
+    for one in fielded(evidence):
+        yield from _of_nobody(one, {row.node: row for row in rows.get(one.sealed.asked, [])})
+
+
+def _of_nobody(one: Fielded, cohorts: dict[str, CohortRow]) -> Iterator[Finding]:
+    """Cohorts without their leaves: the leaf itself, or for a pooled one two that have no other cohort."""
+    pooled = Counter(_first(one.nodes[leaf].path, cohorts) for leaf in one.leaves)
+    for node, row in cohorts.items():
+        if pooled[node] < (1 if node in one.tree_leaves else 2):
+            yield Finding(CHECK, "unsafe", "a cohort without leaves that were asked", rows_of([row.name]))
+
+
+def _first(path: tuple[str, ...], cohorts: dict[str, CohortRow]) -> str | None:
+    """The cohort that takes the members of a leaf: of those above it, the nearest."""
+    return next((node for node in reversed(path) if node in cohorts), None)
