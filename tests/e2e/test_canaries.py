@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+import pytest
 from kafka import KafkaProducer
 
 from deploy.local import Child, Local
@@ -28,7 +29,6 @@ SIMULATION: Final = Simulation(facilities=1, staff=200, rounds=2, seed=2)
 FACILITY: Final = "north-general"
 EXIT_SECONDS: Final = 60.0
 SECRET: Final = ("keys", "audit.key")
-TABLES: Final = "clickhouse"
 
 SOURCE: Final = (
     "a dead letter names the source of a refused answer to a round that is known, so that its feed can be mended"
@@ -111,7 +111,6 @@ def _fail_once(local: Local) -> None:
         assert child.process.wait(EXIT_SECONDS) == FatalError.exit_code
     finally:
         child.stop()
-    assert b"unexpected RuntimeError" in child.log.read_bytes()
 
 
 def _refused(local: Local) -> set[str]:
@@ -198,20 +197,22 @@ def _leaks(scan: Scan, sinks: Sinks) -> list[tuple[str, str, bytes]]:
 
 def _check_that_sinks_were_read(scan: Scan, sinks: Sinks) -> None:
     """Each holds what it is for, and those that may hold a canary do."""
-    for name, content in sinks.items():
-        assert content, name
-    for name in NAMING_THE_FACILITY:
-        assert FACILITY.encode() in sinks[name], name
-    for name, kinds in ALLOWED.items():
-        assert {canary.kind for canary in scan.found(sinks[name])} == set(kinds), name
-    assert b"unexpected RuntimeError" in sinks["logs/failing.log"]
-    assert b"unexpected RuntimeError" in sinks["dry-run, failing"]
+    assert [name for name, content in sinks.items() if not content] == []
+    assert [name for name in NAMING_THE_FACILITY if FACILITY.encode() not in sinks[name]] == []
+    assert {name: {canary.kind for canary in scan.found(sinks[name])} for name in ALLOWED} == {
+        name: set(kinds) for name, kinds in ALLOWED.items()
+    }
+    assert all(b"unexpected RuntimeError" in sinks[name] for name in ("logs/failing.log", "dry-run, failing"))
 
 
-def test_what_is_planted_in_a_log_is_in_the_raw_topic_and_nowhere_else(tmp_path: Path) -> None:
+def test_what_is_planted_in_a_log_is_in_the_raw_topic_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, given = tmp_path / "deployment", tmp_path / "given"
-    folder.mkdir()
+    (folder / "temporary").mkdir(parents=True)
     given.mkdir()
+    # what a process of ours leaves where temporary files go is scanned as well
+    monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
     with deployed(SIMULATION, folder, processes=False) as (local, keystores):
         log = _log()
         plants = _plants(log, keystores)
@@ -223,12 +224,12 @@ def test_what_is_planted_in_a_log_is_in_the_raw_topic_and_nowhere_else(tmp_path:
         sinks["tables"] = every_table(local.settings.clickhouse)
         (given / "log.jsonl").write_bytes(_given(raw, plants))
         sinks |= _commands(local, folder, given)
-    sinks |= files(folder, TABLES, *SECRET)
+    sinks |= files(folder, *SECRET)
     scan = Scan([*plants.canaries, *_simulated(line.value for part in log for line in part)])
     assert scan.missing(b"\n".join(record.content() for record in raw)) == []
     assert set(Reason) - reasons == NOT_REACHED
-    _check_that_sinks_were_read(scan, sinks)
     assert _leaks(scan, sinks) == []
+    _check_that_sinks_were_read(scan, sinks)
 
 
 CELLS: Final = {
