@@ -7,15 +7,12 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local import Kafka, Local
 from producers.client import partition_of
@@ -26,62 +23,13 @@ from schemas.events import DeadLetter, Echo, FormManifest, RoundClosed
 from schemas.topics import PARTITIONS, Topic
 from stream_processors.steps.conservation import OUTCOMES, tally
 from stream_processors.topology import LOOK_SECONDS
+from tests.e2e.operated import PROCESSES, Operated, wait
 from tests.e2e.pipeline import DRAIN_SECONDS, deployed, publish, replayed
 from tests.records import numbers
 
 SIMULATION = Simulation(facilities=1, staff=300, rounds=2, seed=2)
 FACILITY = "north-general"
 REFUSED = LogLine(FACILITY, b'{"facility":"north-general"}', control=False)
-PROCESSES = ("worker", "writer")
-Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-class Operated:
-    """A deployment with the addresses of its metrics."""
-
-    def __init__(self, local: Local) -> None:
-        self.local = local
-        self.addresses = {name: f"127.0.0.1:{_free_port()}" for name in PROCESSES}
-
-    def start(self) -> None:
-        """Start worker and writer."""
-        for name, address in self.addresses.items():
-            self.local.settings = replace(self.local.settings, metrics=address, log_format="json")
-            self.local.start(name, "-m", "wardpulse", name)
-
-    def served(self, name: str) -> Series:
-        """What a process serves, but for its heartbeat."""
-        with urlopen(f"http://{self.addresses[name]}/metrics", timeout=10) as answer:
-            text = str(answer.read(), "utf-8")
-        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        found = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
-        assert found.pop(("wardpulse_heartbeat_timestamp_seconds", ()), 0.0) % 15 == 0
-        return found
-
-    def logged(self, name: str) -> list[dict[str, Any]]:
-        """The log of a process. Every line must be a JSON object."""
-        return [json.loads(line) for line in self.local.children[name].log.read_text("utf-8").splitlines()]
-
-    def everything(self) -> dict[str, tuple[Series, list[dict[str, Any]]]]:
-        """What both processes serve and have logged."""
-        return {name: (self.served(name), self.logged(name)) for name in PROCESSES}
-
-    def said(self, name: str, event: str) -> int:
-        """How often an event was logged."""
-        return sum(line.get("event") == event for line in self.logged(name))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + DRAIN_SECONDS
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 def _parts() -> list[list[LogLine]]:
@@ -128,18 +76,18 @@ def test_metrics_and_logs_stand_still_while_answers_arrive_and_are_the_counts_af
         operated = Operated(local)
         operated.start()
         publish(local, keystores, beginning)
-        _wait(lambda: operated.said("worker", "round.opened") == 1 and operated.said("writer", "writer.caught_up") == 1)
-        _wait(lambda: operated.served("worker").get(("wardpulse_rounds_open", (("facility", FACILITY),))) == 1)
-        _wait(lambda: operated.said("worker", "partitions.taken_over") == 1)
+        wait(lambda: operated.said("worker", "round.opened") == 1 and operated.said("writer", "writer.caught_up") == 1)
+        wait(lambda: operated.served("worker").get(("wardpulse_rounds_open", (("facility", FACILITY),))) == 1)
+        wait(lambda: operated.said("worker", "partitions.taken_over") == 1)
         before = operated.everything()
         for part in deliveries:
             publish(local, keystores, part)
-            _wait(lambda: _is_handled(local))
+            wait(lambda: _is_handled(local))
             time.sleep(LOOK_SECONDS + 1)
             assert operated.everything() == before
         publish(local, keystores, rest)
         local.wait_until_drained(DRAIN_SECONDS)
-        _wait(lambda: operated.said("worker", "round.sealed") == 2)
+        wait(lambda: operated.said("worker", "round.sealed") == 2)
         _check_counts(operated, [line for part in parts for line in part])
         logs = {name: local.children[name].log for name in PROCESSES}
         local.stop()
@@ -174,7 +122,7 @@ def test_a_signal_that_makes_faust_print_every_variable_prints_nothing(tmp_path:
     with deployed(SIMULATION, tmp_path, processes=False) as (local, _):
         operated = Operated(local)
         operated.start()
-        _wait(lambda: operated.said("worker", "partitions.taken_over") == 1)
+        wait(lambda: operated.said("worker", "partitions.taken_over") == 1)
         before = operated.logged("worker")
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             os.kill(local.children["worker"].process.pid, number)
