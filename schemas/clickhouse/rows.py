@@ -12,6 +12,8 @@ from schemas.errors import DataError, Reason
 from schemas.events import BELOW_K, CohortRetired, CohortSealed, Indicator, NodeState, RoundSealed
 
 Row = dict[str, Any]
+Published = CohortSealed | CohortRetired | Indicator | RoundSealed
+"""What a row may be made of. The JSON of any other event would hold closed counts as plain numbers."""
 _NOT_STORED: Final = frozenset({"event_id", "type", "schema_version"})
 
 
@@ -20,8 +22,8 @@ def rows(event: BaseModel) -> list[tuple[Table, Row]]:
     return [(table, {**row, "row_hash": sha256_hex(row)}) for table, row in _rows(event)]
 
 
-def plain(event: BaseModel) -> Row:
-    """An event as one row: its fields but for the envelope."""
+def plain(event: Published) -> Row:
+    """A published event as one row: its fields but for the envelope."""
     return {name: value for name, value in as_dict(event).items() if name not in _NOT_STORED}
 
 

@@ -1,5 +1,6 @@
 """No published row can be built from a closed count: the type checker refuses it, and the models do when they run."""
 
+import ast
 import json
 import logging
 from collections.abc import Iterator
@@ -8,21 +9,29 @@ from typing import Any, Final
 
 import pytest
 from mypy import api
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas.canonical import canonical_json
 from schemas.clickhouse.rows import rows
 from schemas.closed import MOST, ZERO, ClosedCount, ClosedCounts
 from schemas.codec import decode, encode
 from schemas.errors import DataError
-from schemas.events import CohortSealed, FormManifest, Indicator, NodeState, Outcomes, RoundSealed
+from schemas.events import (
+    CohortRetired,
+    CohortSealed,
+    FormManifest,
+    Indicator,
+    NodeState,
+    Outcomes,
+    RoundSealed,
+)
+from schemas.policy import Policy
 from schemas.topics import TOPICS
 from tests.unit.test_architecture import PRODUCT, Sources
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = ROOT / "schemas" / "examples"
 SECRET: Final = ClosedCount(4711)
-OPEN_MODELS: Final = (CohortSealed, Indicator, RoundSealed, NodeState)
 MAY_READ: Final = frozenset(
     {
         "schemas/closed.py",
@@ -31,15 +40,36 @@ MAY_READ: Final = frozenset(
         "stream_processors/steps/release.py",  # operators' totals, after a seal
     }
 )
+MAY_WRITE_JSON: Final = frozenset(
+    {
+        "schemas/codec.py",  # for every topic; which event goes where, the outputs of the steps say
+        "schemas/clickhouse/rows.py",  # takes published events alone
+        "schemas/organisation.py",  # hashed
+        "schemas/policy.py",  # hashed
+        "stream_processors/dry_run.py",  # closed/manifests.jsonl and closed/deadletters.jsonl
+        "stream_processors/audit/reading.py",  # the auditor's evidence
+        # at the edge there is no closed count
+        "producers/keystore_backup.py",
+        "producers/simulation/control.py",
+        "producers/simulation/mishaps.py",
+        "producers/sources/mapping.py",
+    }
+)
 
 SNIPPET: Final = """
-from schemas.events import CohortSealed, Indicator, NodeState, Outcomes
+from prometheus_client import Counter
+from schemas.clickhouse.rows import plain
+from schemas.events import CohortSealed, FormManifest, Indicator, NodeState, Outcomes, RoundSealed
+from stream_processors.logs import say
 from stream_processors.steps.admit import Counts
+from stream_processors.steps.release import Released
 from stream_processors.steps.rollup import Totals
 from stream_processors.steps.seal import Partition
 from typing import Any
 
-def build(counts: Counts, outcomes: Outcomes, split: Partition, rest: Any, number: int) -> None:
+def build(
+    counts: Counts, outcomes: Outcomes, split: Partition, rest: Any, number: int, form: FormManifest, ended: RoundSealed
+) -> None:
     {line}
 """
 REFUSED: Final = (
@@ -51,6 +81,9 @@ REFUSED: Final = (
     "Indicator(**rest, coverage=$)",
     "Indicator(**rest, cohorts_retired=$)",
     "Totals(n=$)",
+    "Released(outcomes={'late': $})",
+    "Counter('name', 'meaning').inc($)",
+    "say('rows.written', rows=$, table='cohorts')",
 )
 CLOSED_VALUES: Final = ("counts.admitted", "outcomes.withheld", "split.overfull", "counts.received")
 
@@ -73,48 +106,59 @@ def test_the_type_checker_refuses_a_row_with_a_closed_count_and_takes_one_with_a
     monkeypatch.chdir(ROOT)
     closed = [row.replace("$", value) for row in REFUSED for value in CLOSED_VALUES]
     plain = [row.replace("$", "number") for row in REFUSED]
-    taken = checked(tmp_path, [*closed, *plain, "number + counts.admitted", "int(counts.admitted)", "outcomes"])
+    rest = ["number + counts.admitted", "int(counts.admitted)", "plain(form)", "plain(ended)", "outcomes"]
+    taken = checked(tmp_path, [*closed, *plain, *rest])
     assert [line for line, fine in zip(closed, taken, strict=False) if fine] == []
-    assert taken[len(closed) :] == [True] * len(plain) + [False, False, True]
+    assert taken[len(closed) :] == [True] * len(plain) + [False, False, False, True, True]
 
 
-def numbers_of(model: type[BaseModel]) -> Iterator[str]:
-    """The fields of a model that take a number."""
-    for name, field in model.model_fields.items():
-        try:
-            TypeAdapter(field.rebuild_annotation()).validate_python(1)
-        except ValidationError:
-            continue
-        yield name
-
-
-FIELDS: Final = [(model, name) for model in OPEN_MODELS for name in numbers_of(model)]
-
-
-def valid(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields of a golden example."""
-    if model is NodeState:
-        return dict(valid(RoundSealed)["nodes"][0])
-    kind = {CohortSealed: "cohort.sealed", Indicator: "indicator", RoundSealed: "round.sealed"}[model]
-    path = next(
-        path for path in sorted(EXAMPLES.rglob("*.json")) if path.stem.startswith(kind) and "invalid" not in str(path)
-    )
-    return dict(decode(path.read_bytes()).model_dump())
-
-
-def test_the_fields_of_open_events_that_take_numbers_are_known() -> None:
-    assert {name for _, name in FIELDS} > {"n", "score_low", "at_risk_high", "responses", "coverage", "headcount"}
+def open_events() -> dict[str, BaseModel]:
+    """The largest golden example of every type of event that travels on an open topic."""
     open_types = {kind for spec in TOPICS if not spec.closed for kind in spec.events}
-    assert open_types == {"cohort.sealed", "cohort.retired", "round.sealed", "indicator"}
+    events = [decode(path.read_bytes().rstrip()) for path in sorted(EXAMPLES.glob("*/valid/*.json"))]
+    found: dict[str, BaseModel] = {event.type: event for event in sorted(events, key=lambda event: len(encode(event)))}
+    return {kind: found[kind] for kind in sorted(open_types)}
 
 
-@pytest.mark.parametrize(("model", "name"), FIELDS)
-def test_an_open_event_takes_no_closed_count(model: type[BaseModel], name: str) -> None:
-    given = valid(model)
-    model.model_validate(given)
+def models_in(value: Any) -> Iterator[BaseModel]:
+    """A model and the models within it."""
+    if isinstance(value, BaseModel):
+        yield value
+        for _, part in value:
+            yield from models_in(part)
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from models_in(part)
+
+
+MODELS: Final = {type(model): model for event in open_events().values() for model in models_in(event)}
+
+
+def spoilt(model: BaseModel) -> Iterator[tuple[str, Any]]:
+    """Every field of a model with a closed count: in place of its value, and among what its value is made of."""
+    for name, value in model:
+        yield name, SECRET
+        if isinstance(value, tuple):
+            yield name, (*value, SECRET)
+        elif isinstance(value, dict):
+            yield name, {**value, next(iter(value)): SECRET}
+
+
+FIELDS: Final = [(kind, *field) for kind, model in MODELS.items() for field in spoilt(model)]
+
+
+def test_every_open_event_and_every_field_of_it_is_looked_at() -> None:
+    assert set(MODELS) == {CohortSealed, CohortRetired, Indicator, RoundSealed, NodeState, Policy}
+    assert {(kind, name) for kind, name, _ in FIELDS} == {(kind, name) for kind in MODELS for name in kind.model_fields}
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), FIELDS)
+def test_an_open_event_takes_no_closed_count(kind: type[BaseModel], name: str, value: Any) -> None:
+    given = dict(MODELS[kind])
+    kind.model_validate(given)
     with pytest.raises(ValidationError) as refused:
-        model.model_validate({**given, name: ClosedCount(12)})
-    assert any(error["loc"][0] == name for error in refused.value.errors(include_input=False))
+        kind.model_validate({**given, name: value})
+    assert {error["loc"][0] for error in refused.value.errors(include_input=False)} == {name}
 
 
 def test_the_golden_manifest_has_the_same_bytes_and_closed_counts() -> None:
@@ -170,11 +214,41 @@ def test_closed_counts_add_up_and_compare_with_their_like() -> None:
     assert counts.for_the_closed_side() == {"late": 3, "invalid": 1}
 
 
-def readers(sources: Sources) -> set[str]:
-    """The modules that read the number of a closed count."""
-    return {path for path, text in sources.items() if "for_the_closed_side" in text or "._number" in text}
+def naming(sources: Sources, names: frozenset[str]) -> set[str]:
+    """The modules that import one of the names, or use it of an object."""
+    return {path for path, text in sources.items() if names & set(_named(ast.parse(text)))}
+
+
+def _named(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield node.name
+
+
+NUMBER: Final = frozenset({"for_the_closed_side", "_number"})
+RECEIVED: Final = frozenset({"_received"})
+JSON: Final = frozenset({"as_dict", "model_dump", "model_dump_json", "to_json", "to_jsonable_python"})
 
 
 def test_the_number_is_read_where_it_is_listed_and_nowhere_else() -> None:
-    assert readers(PRODUCT) == MAY_READ
-    assert readers({"a": "counts.for_the_closed_side()", "b": "count._number", "c": "count"}) == {"a", "b"}
+    assert naming(PRODUCT, NUMBER) == MAY_READ
+    # a metric has the same name for something of its own
+    assert naming(PRODUCT, RECEIVED) == {"stream_processors/steps/admit.py", "stream_processors/metrics.py"}
+
+
+def test_events_become_json_where_it_is_listed_and_nowhere_else() -> None:
+    assert naming(PRODUCT, JSON) == MAY_WRITE_JSON
+
+
+def test_the_check_of_names_sees_every_spelling() -> None:
+    sources = {
+        "a": "counts.for_the_closed_side()",
+        "b": "x = count._number",
+        "c": "map(ClosedCount.for_the_closed_side, counts)",
+        "d": "from schemas.codec import as_dict\nmap(as_dict, events)",
+        "e": "'for_the_closed_side'  # as_dict",
+    }
+    assert naming(sources, NUMBER) == {"a", "b", "c"}
+    assert naming(sources, JSON) == {"d"}
