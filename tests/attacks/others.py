@@ -209,6 +209,18 @@ def token_without_form(keys: RoundKeys, _: str, person: str) -> str:
     return respondent_token(keys, "any", person)
 
 
+def found_again(new_key: bool) -> Try:
+    """Whether one person has one token in two rounds, of which each has a key of its own or not."""
+
+    def tried(rng: Random) -> bool:
+        first, second = RoundKeys.generate(rng.randbytes), RoundKeys.generate(rng.randbytes)
+        person = f"staff-{rng.randrange(RESPONSES)}"
+        token = respondent_token(second if new_key else first, "sib5", person)
+        return token == respondent_token(first, "sib5", person)
+
+    return tried
+
+
 HALF: Final = Fraction(1, 2)
 NOTHING: Final = Fraction(0)
 CODED: Final = "coding: no row excludes an answer"
@@ -285,5 +297,14 @@ OTHERS: Final = (
         NOTHING,
         NOTHING,
         "the form is in the token",
+    ),
+    Other(
+        "linking a person's rounds",
+        "one key for all rounds",
+        found_again(new_key=False),
+        found_again(new_key=True),
+        NOTHING,
+        NOTHING,
+        "a key for each round",
     ),
 )
