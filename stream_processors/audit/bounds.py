@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from stream_processors.audit.linear import Total
+from stream_processors.audit.linear import Total, subtract
 
 Row = dict[int, Fraction]
 CONSTANT = -1
@@ -126,7 +126,7 @@ class _Tableau:
     def _climb(self, goal: Row) -> Fraction | None:
         for basic, row in self.rows.items():
             if factor := goal.get(basic):
-                _subtract(goal, row, factor)
+                subtract(goal, row, factor)
         while True:
             entering = min((column for column, value in goal.items() if value > 0 and column != CONSTANT), default=None)
             if entering is None:
@@ -135,7 +135,7 @@ class _Tableau:
             if leaving is None:
                 return None
             self._pivot(leaving, entering)
-            _subtract(goal, self.rows[entering], goal[entering])
+            subtract(goal, self.rows[entering], goal[entering])
 
     def _leaving(self, entering: int) -> int | None:
         ratios = [
@@ -154,14 +154,5 @@ class _Tableau:
                 self._work -= len(row) * (1 + (value.numerator.bit_length() + value.denominator.bit_length()) // _WORD)
                 if self._work < 0:
                     raise ExhaustedError
-                _subtract(other, row, value)
+                subtract(other, row, value)
         self.rows[entering] = row
-
-
-def _subtract(target: Row, other: Row, factor: Fraction) -> None:
-    for column, value in other.items():
-        left = target.get(column, Fraction(0)) - factor * value
-        if left:
-            target[column] = left
-        else:
-            target.pop(column, None)

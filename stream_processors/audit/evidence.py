@@ -13,8 +13,22 @@ Asked = tuple[str, str, str]
 """(facility, round, form): what is sealed together."""
 
 
+class OfAForm:
+    """What belongs to a form of a facility's round."""
+
+    __slots__ = ()
+    facility: str
+    round: str
+    form: str
+
+    @property
+    def asked(self) -> Asked:
+        """The facility, round and form it belongs to."""
+        return self.facility, self.round, self.form
+
+
 @dataclass(frozen=True, slots=True)
-class CohortRow:
+class CohortRow(OfAForm):
     """One published row of one cohort and scale. `at` says where it was found."""
 
     at: str = field(compare=False)
@@ -33,18 +47,13 @@ class CohortRow:
     policy_hash: str
 
     @property
-    def asked(self) -> Asked:
-        """The facility, round and form it belongs to."""
-        return self.facility, self.round, self.form
-
-    @property
     def name(self) -> str:
         """How a report calls the row."""
         return f"{self.node}, {self.round}, {self.form} {self.scale}, n={self.n}, cohort {self.cohort_id} ({self.at})"
 
 
 @dataclass(frozen=True, slots=True)
-class FigureRow:
+class FigureRow(OfAForm):
     """One published indicator: a node's figures over a window of rounds."""
 
     at: str = field(compare=False)
@@ -58,11 +67,6 @@ class FigureRow:
     state: str
     counts: tuple[tuple[str, int], ...]
     figures: tuple[tuple[str, Number | None], ...]
-
-    @property
-    def asked(self) -> Asked:
-        """The facility, round and form it belongs to."""
-        return self.facility, self.round, self.form
 
     @property
     def name(self) -> str:
@@ -93,7 +97,7 @@ class PolicyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RoundRow:
+class RoundRow(OfAForm):
     """A sealed round and one of its forms."""
 
     at: str = field(compare=False)
@@ -105,14 +109,9 @@ class RoundRow:
     policy: PolicyRow
     policy_hash: str
 
-    @property
-    def asked(self) -> Asked:
-        """The facility, round and form."""
-        return self.facility, self.round, self.form
-
 
 @dataclass(frozen=True, slots=True)
-class NodeRow:
+class NodeRow(OfAForm):
     """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown;
     `label` is its name in words.
     """
@@ -128,14 +127,9 @@ class NodeRow:
     headcount: Number | None
     label: str
 
-    @property
-    def asked(self) -> Asked:
-        """The facility, round and form it belongs to."""
-        return self.facility, self.round, self.form
-
 
 @dataclass(frozen=True, slots=True)
-class RetiredRow:
+class RetiredRow(OfAForm):
     """A cohort that is in no figure from its retirement on; its rows stay published."""
 
     at: str = field(compare=False)
@@ -146,14 +140,9 @@ class RetiredRow:
     round: str
     form: str
 
-    @property
-    def asked(self) -> Asked:
-        """The facility, round and form it belongs to."""
-        return self.facility, self.round, self.form
-
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(OfAForm):
     """Closed side: the members of one cohort as tags, one of possibly several parts."""
 
     at: str = field(compare=False)
@@ -167,14 +156,9 @@ class Membership:
     policy_hash: str
     tags: tuple[bytes, ...]
 
-    @property
-    def asked(self) -> Asked:
-        """The facility, round and form it belongs to."""
-        return self.facility, self.round, self.form
-
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(OfAForm):
     """Closed side: the cohorts a form was sealed into, when its round was closed, and its counts by outcome."""
 
     at: str = field(compare=False)
@@ -185,11 +169,6 @@ class Sealed:
     policy_hash: str
     cohorts: tuple[str, ...]
     outcomes: Mapping[str, int] = field(hash=False)
-
-    @property
-    def asked(self) -> Asked:
-        """The facility, round and form it belongs to."""
-        return self.facility, self.round, self.form
 
 
 @dataclass(frozen=True, slots=True)

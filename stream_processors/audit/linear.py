@@ -160,8 +160,8 @@ class _Table:
             left, used = dict(self.rows[row]), {row: Fraction(1)}
             while (pivot := next((index for index in left if index not in kept and index in pivots), None)) is not None:
                 factor = left[pivot] / pivots[pivot][0][pivot]
-                _subtract(left, pivots[pivot][0], factor)
-                _subtract(used, pivots[pivot][1], factor)
+                subtract(left, pivots[pivot][0], factor)
+                subtract(used, pivots[pivot][1], factor)
             outside = next((index for index in left if index not in kept), None)
             if outside is not None:
                 pivots[outside] = (left, used)
@@ -249,7 +249,8 @@ class _Search:
         return sorted({row for index in counts for row in self._table.touching[index]})
 
 
-def _subtract(target: Vector, other: Vector, factor: Fraction) -> None:
+def subtract(target: Vector, other: Vector, factor: Fraction) -> None:
+    """Take a multiple of another row from a row; what becomes zero is left out."""
     for index, value in other.items():
         left = target.get(index, Fraction(0)) - factor * value
         if left:
