@@ -25,12 +25,15 @@ The auditor shares no code with the anonymiser: it decides from the rows themsel
 _DISCLOSURE_HELP = """Decide whether anything that was ever published isolates fewer people than promised.
 
 Reads a folder of dry-run, demo or up; or, with --clickhouse, the deployment of the settings: its ClickHouse, and from
-Kafka the manifests and every row that was ever emitted. Or, with --table and --hidden, totals published elsewhere: CSV
-with columns name, value, cells (names separated by spaces), and the cells that are hidden. Reports are for the closed
-side.
+Kafka the manifests and every row that was ever emitted. Or, with --table and --hidden, totals published elsewhere.
+Reports are for the closed side.
 
-Exit code 0: safe. 1: unsafe, with the shortest combination of published rows that isolates people. 2: undecided. 65:
-what was given cannot be used.
+A table is CSV with columns name, value, cells: a total, its number, and the names of the cells it adds up, separated by
+spaces (2*a counts a twice). A cell that is published has a row of its own. The hidden cells are CSV with the column
+cell, and respondent where several cells are one person's answers.
+
+Exit code 0: safe. 1: unsafe, with the shortest combination of published rows that isolates people. 2: undecided, or
+wrong usage. 65: what was given cannot be used.
 
 Examples:
 
@@ -73,6 +76,8 @@ def _disclosure(
     as_json: AsJson = False,
 ) -> None:
     _check_choice(folder, clickhouse, manifests, table, hidden)
+    if not table and (smallest, minimum, maximum) != (2, "0", None):
+        raise typer.BadParameter("--smallest, --minimum and --maximum go with --table: rounds have their own policy")
     if table and hidden:
         limits = number(minimum, "--minimum"), None if maximum is None else number(maximum, "--maximum")
         _audit_tables(table, hidden, smallest, limits, as_json)

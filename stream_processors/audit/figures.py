@@ -158,7 +158,7 @@ def _finding(
     people = abs(int(more) - int(rows or 0)) if isinstance(more, int) and isinstance(rows, int | Fraction) else None
     what = f"figures that the cohort rows do not give: {', '.join(wrong)}"
     if people:
-        what += f"; {people} people more or fewer than in the rows"
+        what += f"; {people} {'person' if people == 1 else 'people'} more or fewer than in the rows"
     return Finding(CHECK, "unsafe", what, rows_of([figure.name, *parts]), people)
 
 

@@ -19,6 +19,7 @@ CHECK: Final = "at least K people"
 BUDGET: Final = 100_000
 NO_MANIFESTS: Final = (
     "who is in which cohort is not in the published rows: give the manifests, which are evidence of the closed side"
+    " (closed/manifests.jsonl in a folder)"
 )
 Tags = tuple[bytes, ...]
 

@@ -52,6 +52,6 @@ def notes(evidence: Evidence) -> Iterator[str]:
     published = {row.cohort_id for row in evidence.cohorts}
     lost = [cohort for sealed in evidence.sealed for cohort in sealed.cohorts if cohort not in published]
     if lost:
-        yield f"{len(lost)} cohorts that the manifests name are not among the rows given"
+        yield f"cohorts that the manifests name, but that are not among the rows given: {len(lost)}"
     if not evidence.cohorts:
         yield "there are no rows of cohorts: nothing was published"

@@ -73,7 +73,8 @@ def _of_an_extra(column: str, where: str, values: list[object], least: int) -> F
     numbers = [value for value in values if isinstance(value, int | Fraction) and not isinstance(value, bool)]
     if any(0 < number < least for number in numbers):
         return Finding(CHECK, "unsafe", f"numbers below {least}, which may be of people, stand in {where}")
-    return Finding(CHECK, "undecided", f"the contract does not have this, so nothing is known of it: {where}")
+    what = f"not part of what is published, so nothing is known of it; see what it holds: {where}"
+    return Finding(CHECK, "undecided", what)
 
 
 def _text(value: object) -> str:

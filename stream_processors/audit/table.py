@@ -107,6 +107,8 @@ def audit_table(
     `minimum` and `maximum` are what a cell can be. InputRefused if the totals contradict one another. Where ranges take
     too long to find there are none, and without a combination the table is undecided.
     """
+    if maximum is not None and maximum < minimum:
+        raise InputRefused(f"a cell cannot be at least {minimum} and at most {maximum}")
     # what is published cannot be isolated: it counts as enough people
     groups = Groups(table.hidden, dict.fromkeys(table.published - set(table.hidden), smallest))
     found = isolate(table.totals, groups, smallest, BUDGET)
@@ -116,7 +118,9 @@ def audit_table(
         return TableReport(found if isinstance(found, Isolated) else None, {}, is_decided=False)
     except Contradiction:
         names = ", ".join(total.name for total in _contradicting(table.totals, minimum, maximum))
-        raise InputRefused(f"the table does not add up; these rows contradict one another: {names}") from None
+        what = f"the table does not add up; these rows contradict one another: {names}"
+        limits = f"at least {minimum}" if maximum is None else f"at least {minimum} and at most {maximum}"
+        raise InputRefused(f"{what} (each cell is {limits})") from None
     return TableReport(found if isinstance(found, Isolated) else None, ranges, not isinstance(found, Undecided))
 
 
@@ -157,7 +161,7 @@ def _rows(name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[
         csv.field_size_limit(before)
     missing = [column for column in columns if column not in (reader.fieldnames or ())]
     if missing:
-        raise InputRefused(f"{name} line 1: column {missing[0]} is missing; needed are {', '.join(columns)}")
+        raise InputRefused(f"{name} line 1: column {missing[0]} is missing; needed: {', '.join(columns)}")
     for line, row in rows:
         empty = [column for column in columns if not (row.get(column) or "").strip()]
         if empty:

@@ -69,6 +69,7 @@ def test_without_its_closed_evidence_a_folder_is_undecided(results: Path) -> Non
     code, said = audited(results)
     assert code == 2
     assert said.endswith("verdict: undecided\n")
+    assert "safe      counts add up" not in said
 
 
 def test_a_file_that_does_not_belong_there_is_looked_into(results: Path) -> None:
@@ -113,6 +114,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         ["--hidden", "x.csv"],
         [str(EXAMPLES), "--manifests", "x.jsonl"],
         ["--table", "x.csv", "--hidden", "y.csv", "--smallest", "1"],
+        [str(EXAMPLES), "--smallest", "5"],
+        [str(EXAMPLES), "--maximum", "5"],
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage(words: list[str]) -> None:

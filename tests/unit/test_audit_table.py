@@ -121,6 +121,8 @@ def test_what_a_cell_can_be_narrows_its_range() -> None:
     assert audit_table(table, 2, Fraction(1), Fraction(9, 2)).known == ("a", "b")
     with pytest.raises(InputRefused, match="does not add up"):
         audit_table(table, 2, Fraction(5))
+    with pytest.raises(InputRefused, match="a cell cannot be at least 5 and at most 1"):
+        audit_table(table, 2, Fraction(5), Fraction(1))
 
 
 def test_the_report_in_words_ends_with_the_verdict() -> None:
