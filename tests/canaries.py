@@ -54,7 +54,9 @@ class Scan:
     def found(self, text: bytes) -> list[Canary]:
         """The canaries that the text holds."""
         folded = text.lower()
-        return [canary for canary, known in self._spellings if _is_in(known, folded)]
+        # few spellings begin as anything in the text does; only these are looked for at length
+        begun = {folded[at : at + SHORTEST] for at in range(len(folded))}
+        return [canary for canary, known in self._spellings if _is_in(known, folded, begun)]
 
     def missing(self, text: bytes) -> list[Canary]:
         """The canaries that the text does not hold."""
@@ -69,7 +71,7 @@ def _patterns(value: bytes) -> re.Pattern[bytes] | set[bytes]:
     return spellings(value)
 
 
-def _is_in(known: re.Pattern[bytes] | set[bytes], folded: bytes) -> bool:
+def _is_in(known: re.Pattern[bytes] | set[bytes], folded: bytes, begun: set[bytes]) -> bool:
     if isinstance(known, re.Pattern):
         return known.search(folded) is not None
-    return any(spelling in folded for spelling in known)
+    return any(spelling[:SHORTEST] in begun and spelling in folded for spelling in known)
