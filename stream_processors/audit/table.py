@@ -1,12 +1,14 @@
 """Published tables from elsewhere: which hidden cells can be worked out, exactly, and in what range each lies.
 
 A table is CSV with the columns `name`, `value` and `cells`: one row per published total, its value (12, 3.5 or 7/2) and
-the cells it adds up, separated by spaces, each with a coefficient if it is not 1 (2*a). A total of one cell publishes
-that cell. The list of hidden cells is CSV with the column `cell` and, where several cells are one person's answers, the
-column `respondent`.
+the cells it adds up, separated by spaces, each with a coefficient if it is not 1 (2*a, 1/2*b or -1*c). A total of one
+cell publishes that cell. The list of hidden cells is CSV with the column `cell` and, where several cells are one
+person's answers, the column `respondent`; a cell without one is a respondent of its own. Every cell of a total is
+published by a row of its own or hidden: one that is neither is a typing error, and refused.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,14 +23,16 @@ from stream_processors.audit.report import EXIT_CODES, Verdict
 BUDGET: Final = 200_000
 _LONGEST_FIELD: Final = 1_000_000
 _LONGEST_NUMBER: Final = 60
+_MOST_NAMED: Final = 20
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+|[0-9]+/[0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Published totals, and the hidden cells with whom each is of."""
+    """Published totals, and the hidden cells, each with its respondent if one is named."""
 
     totals: tuple[Total, ...]
-    hidden: Mapping[str, str]
+    hidden: Mapping[str, str | None]
 
     @property
     def published(self) -> frozenset[str]:
@@ -88,10 +92,12 @@ def read_tables(tables: Sequence[tuple[str, str]], hidden: tuple[str, str]) -> T
             total = _total(row, f"{name} line {line}")
             if totals.setdefault(total.name, total) != total:
                 raise InputRefused(f"{name} line {line}: a row of this name was given before, with another content")
-    owners: dict[str, str] = {}
-    for line, row in _rows(*hidden, ("cell",)):
+    owners: dict[str, str | None] = {}
+    for line, row in _rows(*hidden, ("cell",), ("respondent",)):
         cell = row["cell"].strip()
-        owner = (row.get("respondent") or "").strip() or cell
+        owner = (row.get("respondent") or "").strip() or None
+        if len(cell.split()) > 1 or "*" in cell:
+            raise InputRefused(f"{hidden[0]} line {line}: column cell holds a space or *: name one cell in each row")
         if owners.setdefault(cell, owner) != owner:
             raise InputRefused(f"{hidden[0]} line {line}: this cell was given to another respondent before")
     table = Table(tuple(totals.values()), owners)
@@ -109,19 +115,27 @@ def audit_table(
     """
     if maximum is not None and maximum < minimum:
         raise InputRefused(f"a cell cannot be at least {minimum} and at most {maximum}")
-    # what is published cannot be isolated: it counts as enough people
-    groups = Groups(table.hidden, dict.fromkeys(table.published - set(table.hidden), smallest))
-    found = isolate(table.totals, groups, smallest, BUDGET)
+    found = isolate(table.totals, _groups(table, smallest), smallest, BUDGET)
     try:
         ranges = bounds(table.totals, table.hidden, minimum, maximum)
     except ExhaustedError:
         return TableReport(found if isinstance(found, Isolated) else None, {}, is_decided=False)
     except Contradiction:
-        names = ", ".join(total.name for total in _contradicting(table.totals, minimum, maximum))
-        what = f"the table does not add up; these rows contradict one another: {names}"
+        names = [total.name for total in _contradicting(table.totals, minimum, maximum)]
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        which = ", ".join(names[:_MOST_NAMED]) + more
+        what = f"the table does not add up; these rows contradict one another: {which}"
         limits = f"at least {minimum}" if maximum is None else f"at least {minimum} and at most {maximum}"
         raise InputRefused(f"{what} (each cell is {limits})") from None
     return TableReport(found if isinstance(found, Isolated) else None, ranges, not isinstance(found, Undecided))
+
+
+def _groups(table: Table, smallest: int) -> Groups:
+    """Whom cells are of. What is published cannot be isolated: it counts as enough people."""
+    # no respondent's name begins with a space, so that none is taken for a cell
+    published = {cell: f" {cell}" for cell in table.published if cell not in table.hidden}
+    hidden = {cell: respondent or f" {cell}" for cell, respondent in table.hidden.items()}
+    return Groups({**published, **hidden}, dict.fromkeys(published.values(), smallest))
 
 
 def table_lines(report: TableReport) -> Iterator[str]:
@@ -146,11 +160,13 @@ def _top(one: Bounds) -> str:
     return "any number" if one.high is None else str(one.high)
 
 
-def _rows(name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a file, each with the line it ends in."""
+def _rows(
+    name: str, text: str, columns: Sequence[str], others: Sequence[str] | None = None
+) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a file, each with the line it ends in. `others` are the only further columns it may have."""
     if "\0" in text:
         raise InputRefused(f"{name} holds zero bytes: is it CSV?")
-    reader = csv.DictReader(StringIO(text), strict=True)
+    reader = csv.DictReader(StringIO(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")), strict=True)
     before = csv.field_size_limit(_LONGEST_FIELD)
     try:
         rows = [(reader.line_num, row) for row in reader]
@@ -159,14 +175,31 @@ def _rows(name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[
     finally:
         # the limit is that of all readers of CSV
         csv.field_size_limit(before)
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    _check_columns(name, [column for column in reader.fieldnames or () if column.strip()], columns, others)
+    for line, row in rows:
+        _check_row(f"{name} line {line}", row, columns)
+    return rows
+
+
+def _check_columns(name: str, found: Sequence[str], columns: Sequence[str], others: Sequence[str] | None) -> None:
+    missing = [column for column in columns if column not in found]
     if missing:
         raise InputRefused(f"{name} line 1: column {missing[0]} is missing; needed: {', '.join(columns)}")
-    for line, row in rows:
-        empty = [column for column in columns if not (row.get(column) or "").strip()]
-        if empty:
-            raise InputRefused(f"{name} line {line}: column {empty[0]} is empty")
-    return rows
+    twice = [column for column in (*columns, *(others or ())) if found.count(column) > 1]
+    if twice:
+        raise InputRefused(f"{name} line 1: column {twice[0]} is there twice")
+    # a misspelled column of respondents would make one person several
+    if others is not None and not set(found) <= {*columns, *others}:
+        raise InputRefused(f"{name} line 1: it may have the columns {', '.join((*columns, *others))} and no other")
+
+
+def _check_row(at: str, row: Mapping[str | None, Any], columns: Sequence[str]) -> None:
+    # a number such as 1,234 moves all that follows it into the next column
+    if any(cell.strip() for cell in row.get(None) or ()):
+        raise InputRefused(f"{at} has more columns than line 1; a text with a comma needs quotes, a number has none")
+    empty = [column for column in columns if not (row.get(column) or "").strip()]
+    if empty:
+        raise InputRefused(f"{at}: column {empty[0]} is empty")
 
 
 def _total(row: Mapping[str, str], at: str) -> Total:
@@ -183,10 +216,11 @@ def _total(row: Mapping[str, str], at: str) -> Total:
 
 def number(text: str, what: str) -> Fraction:
     """A number, exactly; InputRefused says what it is that is none."""
+    given = text.strip()
     try:
-        if len(text) > _LONGEST_NUMBER or "e" in text.lower():
+        if len(given) > _LONGEST_NUMBER or not _NUMBER.fullmatch(given):
             raise ValueError
-        return Fraction(text.strip())
+        return Fraction(given)
     except (ValueError, ZeroDivisionError):
         raise InputRefused(f"{what} must hold numbers such as 12, 3.5 or 7/2") from None
 
@@ -194,6 +228,8 @@ def number(text: str, what: str) -> Fraction:
 def _check(table: Table, hidden: str) -> None:
     if not table.totals:
         raise InputRefused("the table has no rows")
+    if not table.hidden:
+        raise InputRefused(f"{hidden} hides no cell")
     named = {cell for total in table.totals for cell in total.cells}
     if unknown := sorted(named - table.published - set(table.hidden)):
         raise InputRefused(

@@ -156,11 +156,54 @@ def test_the_report_in_words_ends_with_the_verdict() -> None:
         ('name,value,cells\nt,3,"a b\n', "t.csv after line 1: this is not CSV"),
         ("name,value,cells\nt,3,a\0b\n", "t.csv holds zero bytes"),
         ("name,value,cells\n", "the table has no rows"),
+        ("name,value,cells\nt,1,234,a b\n", "t.csv line 2 has more columns than line 1"),
+        ("name,value,cells,value\nt,1,a b,5\n", "t.csv line 1: column value is there twice"),
+        ("name,value,cells\nt,1_0,a b\n", "t.csv line 2: column value must hold numbers"),
+        ("name,value,cells\nt,\u0663,a b\n", "t.csv line 2: column value must hold numbers"),
+        ("name,value,cells\nt,=1+2,a b\n", "t.csv line 2: column value must hold numbers"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_its_place(table: str, refusal: str) -> None:
     with pytest.raises(InputRefused, match=refusal):
         report(table)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "refusal"),
+    [
+        ("", "h.csv line 1: column cell is missing"),
+        ("cell\n", "h.csv hides no cell"),
+        ("cell,respondant\na,p\nb,p\n", "h.csv line 1: it may have the columns cell, respondent and no other"),
+        ("cell,cell\na,b\n", "h.csv line 1: column cell is there twice"),
+        ("cell\na b\n", r"h.csv line 2: column cell holds a space or \*"),
+        ("cell\n2*a\nb\n", r"h.csv line 2: column cell holds a space or \*"),
+        ("cell,respondent\na,\n,p\n", "h.csv line 3: column cell is empty"),
+        ("cell\na,b\n", "h.csv line 2 has more columns than line 1"),
+    ],
+)
+def test_a_list_of_hidden_cells_that_cannot_be_used_is_refused_with_its_place(hidden: str, refusal: str) -> None:
+    with pytest.raises(InputRefused, match=refusal):
+        report("name,value,cells\nt,3,a b\n", hidden)
+
+
+def test_a_byte_order_mark_and_empty_columns_of_a_spreadsheet_are_passed_over() -> None:
+    found = report("\ufeffname,value,cells,,\nt,3,a b,,\n", "\ufeffcell,,\na,,\nb,,\n")
+    assert (found.verdict, found.ranges["a"]) == ("safe", Bounds(Fraction(0), Fraction(3)))
+
+
+@pytest.mark.parametrize("name", ["q", "r", "x1"])
+def test_a_respondent_may_be_named_like_a_cell(name: str) -> None:
+    """What is published counts as enough people; a respondent of the same name is one all the same."""
+    found = report("name,value,cells\nt,7,x1 x2\nrow r,5,r\n", f"cell,respondent\nx1,{name}\nx2,{name}\n")
+    assert (found.verdict, found.known) == ("unsafe", ())
+    assert found.isolated is not None
+    assert found.isolated.people == 1
+    assert found.isolated.value == 7
+
+
+def test_a_cell_without_a_respondent_is_not_that_of_a_respondent_of_its_name() -> None:
+    hidden = "cell,respondent\nx1,x2\nx2,\n"
+    assert report("name,value,cells\nt,7,x1 x2\n", hidden).verdict == "safe"
 
 
 @pytest.mark.parametrize(
