@@ -8,7 +8,7 @@ from typing import Final
 from deploy.connection import Connection
 from deploy.settings import Settings
 from schemas.errors import InputRefused
-from schemas.topics import Topic
+from schemas.topics import TOPICS, Topic
 from stream_processors.audit.evidence import Evidence
 from stream_processors.audit.exact import Raw, exact_json
 from stream_processors.audit.reading import Reader
@@ -22,6 +22,7 @@ CLICKHOUSE: Final = "clickhouse"
 JOURNAL: Final = "journal"
 EMITTED: Final = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS)
 """Everything that was ever published, and the evidence behind it."""
+EXPIRING: Final = frozenset(spec.topic for spec in TOPICS if spec.retention_days is not None)
 _OWN_TABLES: Final = frozenset({"cohorts", "retired_cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
 _COLUMNS: Final = "SELECT table, name, default_kind FROM system.columns WHERE database = currentDatabase()"
 _SAMPLE: Final = 1000
@@ -67,7 +68,7 @@ def from_deployment(settings: Settings, manifests: Path | None) -> Evidence:
     reader.closed_evidence()
     log = KafkaLog(Connection.of(settings))
     for topic in EMITTED:
-        for at, value in _records(log, settings.topic_prefix + topic):
+        for at, value in _records(log, settings.topic_prefix + topic, expires=topic in EXPIRING):
             reader.event(value, at)
     return reader.evidence
 
@@ -150,8 +151,9 @@ def _other_tables(database: Database) -> Iterable[tuple[str, list[str]]]:
     return found.items()
 
 
-def _records(log: KafkaLog, topic: str) -> Iterator[tuple[str, bytes | None]]:
+def _records(log: KafkaLog, topic: str, expires: bool) -> Iterator[tuple[str, bytes | None]]:
+    """The records of a topic; LogTruncated if one that is kept for ever has lost its beginning."""
     for partition in log.partitions(topic):
-        start = log.bounds(topic, partition).start
+        start = log.bounds(topic, partition).start if expires else 0
         for record in log.read(topic, partition, start):
             yield f"{topic} [{partition}] offset {record.offset}", record.value

@@ -39,9 +39,16 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(CHECK, "undecided", NO_MANIFESTS)
         return
     members = _complete(evidence.memberships)
+    told = {one.asked for one in (*evidence.memberships, *evidence.sealed)}
+    # rows outlive manifests: of a form without any it is not known who is in it, the others are decided
+    decided = [row for row in evidence.cohorts if row.asked in told or not told]
     for asked, rows in grouped(evidence.cohorts, lambda row: row.asked).items():
+        if told and asked not in told:
+            what = f"no manifest of {', '.join(asked)} is among what was given; they are kept for a time only"
+            yield Finding(CHECK, "undecided", what, rows_of([rows[0].name]))
+    for asked, rows in grouped(decided, lambda row: row.asked).items():
         yield from _of_a_form(asked, rows, members, smallest.get(asked, 0))
-    for form, rows in grouped(evidence.cohorts, lambda row: row.form).items():
+    for form, rows in grouped(decided, lambda row: row.form).items():
         yield from _between_rounds(form, rows, members, smallest)
 
 

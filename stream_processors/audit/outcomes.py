@@ -30,12 +30,12 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
             if row.cohort_id not in versions[0].cohorts:
                 what = f"a row of a cohort that its form was not sealed into ({versions[0].at})"
                 yield Finding(CHECK, "unsafe", what, rows_of([row.name]))
-    sealed = {one.asked for one in evidence.sealed}
+    sealed, told = {one.asked for one in evidence.sealed}, {one.asked for one in evidence.memberships}
     for asked, found in rows.items():
-        if asked not in sealed:
-            yield Finding(
-                CHECK, "undecided", "no manifest of the form tells how it was sealed", rows_of([found[0].name])
-            )
+        # where no manifest at all is left, that is said once, of the members
+        if asked in told and asked not in sealed:
+            what = "no manifest of the form tells how it was sealed"
+            yield Finding(CHECK, "undecided", what, rows_of([found[0].name]))
 
 
 def _of_a_form(sealed: Sealed) -> Iterator[Finding]:

@@ -344,26 +344,6 @@ def _undisturbed(rows: Published) -> list[Finding]:
     return rows.audited().findings
 
 
-def test_a_row_without_a_manifest_is_refused_by_name(rows: Published) -> None:
-    row = unit_row(rows)
-    rows.manifests = [one for one in rows.manifests or [] if one.get("cohort_id") != row["cohort_id"]]
-    with pytest.raises(InputRefused, match=f"no manifest tells the members of this row: {row['node']}"):
-        rows.audited()
-
-
-def test_a_manifest_that_lacks_a_part_is_refused_by_name(rows: Published) -> None:
-    manifest = manifest_of(rows, unit_row(rows))
-    manifest["parts"] = 2
-    with pytest.raises(InputRefused, match=rf"manifests.jsonl line \d+: .*{manifest['node']}.* is not complete"):
-        rows.audited()
-
-
-def test_a_corrupted_manifest_is_refused_by_line(rows: Published) -> None:
-    manifest_of(rows, unit_row(rows))["tags"] = ["not a tag"]
-    with pytest.raises(InputRefused, match=r"manifests.jsonl line \d+: this is no event of ours"):
-        rows.audited()
-
-
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
