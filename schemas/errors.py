@@ -44,6 +44,8 @@ class Reason(StrEnum):
     OUTSIDE_DATES = "outside_dates"
     REPEATED_INSTRUMENT = "repeated_instrument"
     SENSITIVE_FORM = "sensitive_form"
+    BAD_SEASON = "bad_season"
+    LEVELS_REORDERED = "levels_reordered"
     REPEATED_EVENT = "repeated_event"
     ROUND_OPENED_TWICE = "round_opened_twice"
     ROUND_CLOSED_TWICE = "round_closed_twice"

@@ -5,6 +5,7 @@ holds a facility's whole story in order.
 """
 
 from datetime import date
+from operator import not_
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, model_validator
@@ -41,8 +42,15 @@ Count = Annotated[int, Field(ge=0, le=MOST)]
 Small = Annotated[int, Field(ge=0, le=255)]
 Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Total = Annotated[int, Field(ge=-(2**53), le=2**53)]
-State = Literal["published", "withheld", "not_fielded"]
+State = Literal["published", "withheld", "not_fielded", "not_published"]
+"""`not_published` is of sensitive forms alone, and the only other state there: it does not tell why."""
+Calendar = Literal["short", "long"]
 BELOW_K: Final = "<K"
+Heads = Count | Literal["<K"]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Frozen(BaseModel):
@@ -84,8 +92,25 @@ class SubmissionWithdrawn(Event):
     respondent: Token
 
 
+class Season(Frozen):
+    """The season a round belongs to, and which of its two calendars: see docs/programme.md.
+
+    Leaves of fewer than `long_below` people by the record that the season began with are asked once, in a round as long
+    as the season; the others in short rounds.
+    """
+
+    id: RoundId
+    first: Day
+    last: Day
+    long_below: Annotated[int, Field(ge=1, le=MOST)]
+    calendar: Calendar
+
+
 class RoundOpened(Event):
-    """A fielding wave: what is asked, where, between which answer dates, and under which policy."""
+    """A fielding wave: what is asked, where, between which answer dates, and under which policy.
+
+    Without a season it is of the short calendar.
+    """
 
     type: Literal["round.opened"] = "round.opened"
     round: RoundId
@@ -95,6 +120,12 @@ class RoundOpened(Event):
     leaves: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100_000, fail_fast=True)]
     policy: Policy
     key_id: Id
+    season: Annotated[Season | None, Field(exclude_if=not_)] = None
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar it belongs to."""
+        return self.season.calendar if self.season else "short"
 
 
 class RoundClosed(Event):
@@ -129,13 +160,17 @@ class CohortRetirement(Event):
 
 
 class Node(Frozen):
-    """One place of the organisation. `headcount` may be left out above the leaves: then it is the children's sum."""
+    """One place of the organisation. `headcount` may be left out above the leaves: then it is the children's sum.
+
+    `staff_group` says of a leaf which people of the place above it answer there, such as nurses.
+    """
 
     id: Id
     parent: Id | None
     kind: Id
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     headcount: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    staff_group: Annotated[Id | None, Field(exclude_if=not_)] = None
 
 
 class OrganisationUpdated(Event):
@@ -185,32 +220,61 @@ class CohortSealed(Event):
 
 
 class NodeState(Frozen):
-    """What a reader may know of a node in a round: its place, and per form whether anything is published."""
+    """What a reader may know of a node in a round: its place, and per form whether anything is published.
+
+    `headcount_asked` is that of the leaves which the round fields; events of earlier versions do not tell it. Beside
+    sensitive forms alone there is neither headcount. `of_group` is the staff group of a leaf. With a `staff_group` not
+    the node is meant but all leaves of that group under it, as far as they have cohorts of their own.
+    """
 
     node: Id
     path: Path
     name: str
     kind: Id
-    headcount: Count | Literal["<K"]
+    headcount: Annotated[Heads | None, Field(exclude_if=_is_none)] = None
+    headcount_asked: Annotated[Heads | None, Field(exclude_if=_is_none)] = None
+    of_group: Annotated[Id | None, Field(exclude_if=not_)] = None
+    staff_group: Annotated[Id | None, Field(exclude_if=not_)] = None
     states: dict[Id, State]
 
 
 class RoundSealed(Event):
-    """The last record of a sealed round. It holds no count of any outcome."""
+    """The last record of a sealed round. It holds no count of any outcome.
+
+    `sensitive` names the forms that were sealed as sensitive: only places where those may be sealed have a state there.
+    """
 
     type: Literal["round.sealed"] = "round.sealed"
     round: RoundId
     forms: Annotated[tuple[Id, ...], Field(fail_fast=True)]
+    sensitive: Annotated[tuple[Id, ...], Field(fail_fast=True, exclude_if=not_)] = ()
     first_answer_date: Day
     last_answer_date: Day
     policy: Policy
     policy_hash: Sha256
+    season: Annotated[Season | None, Field(exclude_if=not_)] = None
     nodes: Annotated[tuple[NodeState, ...], Field(fail_fast=True)]
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar it belongs to."""
+        return self.season.calendar if self.season else "short"
 
     @model_validator(mode="after")
     def _every_node_has_a_state_in_every_form(self) -> Self:
-        if any(set(node.states) != set(self.forms) for node in self.nodes):
-            raise ValueError("a node lacks a state, or has one of another form")
+        sensitive = set(self.sensitive)
+        if not sensitive <= set(self.forms):
+            raise ValueError("a form is sensitive that the round does not field")
+        ordinary = set(self.forms) - sensitive
+        for node in self.nodes:
+            if not ordinary <= set(node.states) <= set(self.forms):
+                raise ValueError("a node lacks a state, or has one of another form")
+            if any(
+                (state == "not_published") != (form in sensitive)
+                for form, state in node.states.items()
+                if state != "published"
+            ):
+                raise ValueError("a state that its form does not have")
         return self
 
 
@@ -309,6 +373,8 @@ class Echo(Event):
 class Indicator(Event):
     """A node's figures over a window of rounds, as known at the close of `round`. Means are in published units.
 
+    The window is of rounds of one calendar. With a `staff_group` the figures are those of all leaves of that group
+    under the node that have cohorts of their own: `leaves_published` of the `leaves_fielded` in the window.
     `cohorts_retired` counts the retired cohorts left out of the window and the one before. Each retirement gives a
     version of its own, and the one with the greatest count holds.
     """
@@ -319,6 +385,10 @@ class Indicator(Event):
     round: RoundId
     form: Id
     scale: Id
+    calendar: Calendar = "short"
+    staff_group: Id | None = None
+    leaves_published: Count | None = None
+    leaves_fielded: Count | None = None
     window: Small
     rounds_published: Small
     rounds_fielded: Small

@@ -1,7 +1,7 @@
 """The organisation as a checked tree."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.canonical import sha256_hex
@@ -30,6 +30,30 @@ class Organisation:
         """Every leaf, in id order."""
         return tuple(node for node in sorted(self.nodes) if self.is_leaf(node))
 
+    def asked(self, leaves: Iterable[str]) -> dict[str, int]:
+        """How many people a round that fields these leaves asks at or under each node.
+
+        Where it fields every leaf it is the headcount, which may be more than the leaves' together.
+        """
+        fielded, left = set(leaves), Counter[str]()
+        for leaf in self.leaves():
+            # nodes with nobody to ask are in neither
+            left.update(dict.fromkeys(self.paths[leaf], leaf not in fielded))
+        heads: dict[str, int] = {}
+        for node in sorted(self.nodes, key=lambda name: -len(self.paths[name])):
+            whole = node in left and not left[node]
+            heads[node] = self.headcounts[node] if whole else sum(heads[child] for child in self.children[node])
+        return heads
+
+    def may_seal_sensitive(self, node: str) -> bool:
+        """Whether a sensitive form may be sealed at a node: at a department or above it.
+
+        Without a level of that name, at the first two levels, but not at the last.
+        """
+        named = self.levels.index("department") if "department" in self.levels else None
+        lowest = min(1, max(0, len(self.levels) - 2)) if named is None else named
+        return self.levels.index(self.nodes[node].kind) <= lowest
+
 
 def organisation(event: OrganisationUpdated) -> Organisation:
     """Check a record and build its tree; DataError names the node that is wrong."""
@@ -45,6 +69,9 @@ def organisation(event: OrganisationUpdated) -> Organisation:
     if lost:
         raise _bad(f"node {lost[0]} is not connected to the facility")
     headcounts = _headcounts(event, nodes, children, paths)
+    for node in event.nodes:
+        if node.staff_group is not None and node.kind != event.levels[-1]:
+            raise _bad(f"node {node.id} has a staff group and is no leaf")
     digest = sha256_hex(event.model_dump(mode="json", include={"facility", "levels", "nodes"}))
     return Organisation(event.facility, event.levels, nodes, children, paths, headcounts, digest)
 

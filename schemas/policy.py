@@ -1,8 +1,9 @@
 """The disclosure policy of a round and its floors (docs/privacy.md, "Policy")."""
 
+from operator import not_
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.canonical import sha256_hex
@@ -20,8 +21,18 @@ def _without_minus_zero(slack: float) -> float:
     return slack + 0.0  # minus zero equals zero but would hash differently
 
 
+def _in_order(forms: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(forms)))  # one way to write a set, so that it has one hash
+
+
+_Form = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
 class Policy(BaseModel):
-    """Frozen parameters under which a round is sealed. Its hash is in every cohort."""
+    """Frozen parameters under which a round is sealed. Its hash is in every cohort.
+
+    `sensitive_forms` names forms to be sealed as sensitive beside those whose instrument says so.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -31,6 +42,9 @@ class Policy(BaseModel):
     k_sensitive: Annotated[int, Field(le=10_000)] = 30
     headcount_slack: Annotated[float, Field(le=1, allow_inf_nan=False), AfterValidator(_without_minus_zero)] = 0.10
     identity: Literal["person", "response"] = "person"
+    sensitive_forms: Annotated[
+        tuple[_Form, ...], Field(max_length=50, fail_fast=True, exclude_if=not_), AfterValidator(_in_order)
+    ] = ()
 
     @model_validator(mode="after")
     def _not_under_its_floors(self) -> Self:
@@ -52,6 +66,11 @@ class Policy(BaseModel):
     def cohort_size(self) -> int:
         """K, the fewest distinct people in a cohort: k plus the members who may pool their knowledge."""
         return self.k + self.coalition
+
+    @property
+    def sensitive_size(self) -> int:
+        """The fewest distinct people in a cohort of a sensitive form."""
+        return max(self.cohort_size, self.k_sensitive)
 
     @property
     def guard(self) -> int:
