@@ -100,9 +100,8 @@ def sealing(count: int, units: int) -> tuple[float, int]:
         scores = held.form.score(answers) or ()
         held.held[random.randbytes(16)] = (scores, 0, random.randbytes(32), random.choice(leaves))
     policy = Policy()
-    terms = Sealing(
-        organisation(_organisation(units, headcount=4 * count // units)), policy, policy.hash(), "r", held.form
-    )
+    place = organisation(_organisation(units, headcount=4 * count // units))
+    terms = Sealing(place, place.asked(leaves), policy, policy.hash(), "r", held.form)
     cohorts = 0
 
     def run() -> None:

@@ -74,7 +74,8 @@ def most_sizes(opened: OpenRound) -> dict[str, dict[str, int]]:
 def sealing_of(opened: OpenRound, held: HeldForm) -> Sealing:
     """What sealing a form of a round depends on beside its members."""
     policy = opened.terms.policy
-    return Sealing(opened.organisation, policy, policy.hash(), opened.terms.round, held.form)
+    asked = opened.organisation.asked(opened.leaves)
+    return Sealing(opened.organisation, asked, policy, policy.hash(), opened.terms.round, held.form)
 
 
 def _partition(held: HeldForm, sealing: Sealing) -> list[Cohort]:

@@ -49,6 +49,19 @@ class Cohort:
 
 
 @dataclass(slots=True)
+class Split:
+    """Which leaves are sealed together, and where. Every leaf with answers is in one place of it.
+
+    `sealed` maps a node to the leaves whose members are its cohort, `overfull` to how many answered at or under it;
+    `left` are leaves that no node could seal.
+    """
+
+    sealed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+    overfull: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Partition:
     """How a form's admitted members were split. What is in no cohort is withheld, by reason."""
 
@@ -60,21 +73,64 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """What sealing depends on beside the members: the place, the round and form, and the policy."""
+    """What sealing depends on beside the members: the place, the round and form, and the policy.
+
+    `asked` is how many people the round asks at or under each node.
+    """
 
     organisation: Organisation
+    asked: Mapping[str, int]
     policy: Policy
     policy_hash: str
     round: str
     form: Form
 
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether the form is sealed as sensitive."""
+        return is_sensitive(self.form, self.policy)
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The leaves whose members pass up, and how many people were asked in all that are sealed nowhere yet."""
+
+    leaves: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    def add(self, other: "_Pool") -> None:
+        self.leaves += other.leaves
+        self.asked += other.asked
+
+
+def is_sensitive(form: Form, policy: Policy) -> bool:
+    """Whether a form is sealed as sensitive under a policy."""
+    return form.sensitive or form.id in policy.sensitive_forms
+
 
 def partition(admitted: Admitted, sealing: Sealing) -> Partition:
     """Split the members into cohorts. Each leaf's members go together: to one cohort, or withheld."""
-    result = Partition()
-    responses = _responses(admitted, sealing.organisation)
-    residue = _seal(sealing.organisation.facility, admitted, responses, sealing, result)
-    result.too_few_or_dominated += sum(len(admitted[leaf]) for leaf in residue)
+    found = split({leaf: len(members) for leaf, members in admitted.items()}, sealing)
+    result = Partition(overfull_nodes=list(found.overfull))
+    for node, leaves in found.sealed.items():
+        members = Members()
+        for leaf in leaves:
+            members.add(admitted[leaf])
+        result.cohorts.append(_cohort(node, members, sealing))
+    result.too_few_or_dominated += sum(len(admitted[leaf]) for leaf in found.left)
+    result.overfull += sum(found.overfull.values())
+    return result
+
+
+def split(sizes: Mapping[str, int], sealing: Sealing) -> Split:
+    """Split leaves by how many admitted members each has: this alone decides who is sealed with whom."""
+    result = Split()
+    answered = dict.fromkeys(sealing.organisation.nodes, 0)
+    for leaf, size in sizes.items():
+        for node in sealing.organisation.paths[leaf]:
+            answered[node] += size
+    residue = _seal(sealing.organisation.facility, sizes, answered, sealing, result)
+    result.left = tuple(residue.leaves)
     return result
 
 
@@ -88,44 +144,41 @@ def cohort_id(facility: str, round: str, form: str, path: Sequence[str], policy_
     return hashlib.sha256(canonical_json([facility, round, form, list(path), policy_hash])).digest()[:16].hex()
 
 
-def _responses(admitted: Admitted, organisation: Organisation) -> dict[str, int]:
-    counts = dict.fromkeys(organisation.nodes, 0)
-    for leaf, members in admitted.items():
-        for node in organisation.paths[leaf]:
-            counts[node] += len(members)
-    return counts
-
-
-def _seal(
-    node: str, admitted: Admitted, responses: Mapping[str, int], sealing: Sealing, result: Partition
-) -> list[str]:
-    """Seal at and below a node; returns the leaves whose members pass up."""
-    if responses[node] > _limit(sealing.organisation.headcounts[node], sealing.policy):
-        result.overfull += responses[node]
-        result.overfull_nodes.append(node)
-        return []
-    pool = [node] if admitted.get(node) else []
+def _seal(node: str, sizes: Mapping[str, int], answered: Mapping[str, int], sealing: Sealing, result: Split) -> _Pool:
+    """Seal at and below a node; returns what passes up."""
+    if answered[node] > _limit(sealing.asked[node], sealing.policy):
+        result.overfull[node] = answered[node]
+        return _Pool()
+    is_leaf = sealing.organisation.is_leaf(node)
+    pool = _Pool([node] if sizes.get(node) else [], sealing.asked[node] if is_leaf else 0)
     for child in sealing.organisation.children[node]:
-        pool += _seal(child, admitted, responses, sealing, result)
-    if not _may_seal(node, [len(admitted[leaf]) for leaf in pool], sealing):
+        pool.add(_seal(child, sizes, answered, sealing, result))
+    if not _may_seal(node, [sizes[leaf] for leaf in pool.leaves], pool.asked, sealing):
         return pool
-    members = Members()
-    for leaf in pool:
-        members.add(admitted[leaf])
-    result.cohorts.append(_cohort(node, members, sealing))
-    return []
+    result.sealed[node] = tuple(pool.leaves)
+    return _Pool()
 
 
-def _limit(headcount: int, policy: Policy) -> Fraction:
+def _limit(asked: int, policy: Policy) -> Fraction:
     """Most answers a node can plausibly give; more means a feed is wrong. Exact, so that equal is not more."""
-    return max(Fraction(headcount + 2), headcount * (1 + Fraction(str(policy.headcount_slack))))
+    return max(Fraction(asked + 2), asked * (1 + Fraction(str(policy.headcount_slack))))
 
 
-def _may_seal(node: str, shares: Sequence[int], sealing: Sealing) -> bool:
-    size = sum(shares)
-    if size < sealing.policy.cohort_size:
+def _may_seal(node: str, shares: Sequence[int], asked: int, sealing: Sealing) -> bool:
+    size, policy = sum(shares), sealing.policy
+    if size < (policy.sensitive_size if sealing.is_sensitive else policy.cohort_size):
         return False
-    return sealing.organisation.is_leaf(node) or size - max(shares) >= sealing.policy.outside
+    if sealing.is_sensitive and not _leaves_opting_in_open(node, size, asked, sealing):
+        return False
+    return sealing.organisation.is_leaf(node) or size - max(shares) >= policy.outside
+
+
+def _leaves_opting_in_open(node: str, size: int, asked: int, sealing: Sealing) -> bool:
+    """Whether nobody can conclude from a sensitive cohort that somebody answered, which is an answer itself.
+
+    If all but a few of those asked are in it, members who did not answer know that the others did.
+    """
+    return sealing.organisation.may_seal_sensitive(node) and asked - size >= sealing.policy.guard
 
 
 def _cohort(node: str, members: Members, sealing: Sealing) -> Cohort:
