@@ -260,7 +260,7 @@ def _say_too_small(organisation: Organisation, terms: RoundOpened) -> None:
 
 def _show_preview(found: Sequence[Outlook]) -> None:
     for form in sorted({one.form for one in found}):
-        rows = [{"unit": one.leaf, "if_closed_now": _sentence(one)} for one in found if one.form == form]
+        rows = [{"unit": one.place, "if_closed_now": _sentence(one)} for one in found if one.form == form]
         print_rows(rows, False, ("unit", "if_closed_now"), "")
         counts = Counter(one.prospect for one in found if one.form == form)
         typer.echo(f"{form}: " + ", ".join(f"{counts[name]} units {name}" for name in _PROSPECTS if counts[name]))

@@ -9,7 +9,7 @@ from schemas.canonical import sha256_hex
 from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, RETIRED_COHORTS, ROUNDS, Table
 from schemas.codec import as_dict
 from schemas.errors import DataError, Reason
-from schemas.events import BELOW_K, CohortRetired, CohortSealed, Indicator, NodeState, RoundSealed
+from schemas.events import BELOW_K, CohortRetired, CohortSealed, Heads, Indicator, NodeState, RoundSealed
 
 Row = dict[str, Any]
 Published = CohortSealed | CohortRetired | Indicator | RoundSealed
@@ -33,12 +33,13 @@ def _rows(event: BaseModel) -> Iterator[tuple[Table, Row]]:
     elif isinstance(event, CohortRetired):
         yield RETIRED_COHORTS, plain(event)
     elif isinstance(event, Indicator):
-        yield INDICATORS, plain(event)
+        yield INDICATORS, {**plain(event), "staff_group": event.staff_group or ""}
     elif isinstance(event, RoundSealed):
         for form in event.forms:
             yield ROUNDS, _round(event, form)
             for node in event.nodes:
-                yield NODES, _node(event, form, node)
+                if form in node.states:
+                    yield NODES, _node(event, form, node)
     else:
         raise DataError(Reason.UNSUPPORTED)
 
@@ -57,6 +58,22 @@ def _round(event: RoundSealed, form: str) -> Row:
         "k_sensitive": event.policy.k_sensitive,
         "headcount_slack": event.policy.headcount_slack,
         "identity": event.policy.identity,
+        "sensitive_forms": list(event.policy.sensitive_forms),
+        "sensitive": form in event.sensitive,
+        "calendar": event.calendar,
+        **_season(event),
+    }
+
+
+def _season(event: RoundSealed) -> Row:
+    season = event.season
+    if season is None:
+        return {"season": "", "season_first": None, "season_last": None, "long_below": None}
+    return {
+        "season": season.id,
+        "season_first": season.first.isoformat(),
+        "season_last": season.last.isoformat(),
+        "long_below": season.long_below,
     }
 
 
@@ -70,5 +87,13 @@ def _node(event: RoundSealed, form: str, node: NodeState) -> Row:
         "name": node.name,
         "kind": node.kind,
         "state": node.states[form],
-        "headcount": None if node.headcount == BELOW_K else node.headcount,
+        # a round may ask ordinary forms too, whose headcounts are no matter of a sensitive one
+        "headcount": None if form in event.sensitive else _shown(node.headcount),
+        "headcount_asked": None if form in event.sensitive else _shown(node.headcount_asked),
+        "of_group": node.of_group or "",
+        "staff_group": node.staff_group or "",
     }
+
+
+def _shown(heads: Heads | None) -> int | None:
+    return None if heads == BELOW_K else heads

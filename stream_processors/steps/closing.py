@@ -11,7 +11,7 @@ from schemas.events import CohortManifest, CohortSealed, FormManifest, RoundSeal
 from stream_processors.steps.admit import HeldForm, OpenRound, resolve
 from stream_processors.steps.rollup import node_states
 from stream_processors.steps.rounds import Rules
-from stream_processors.steps.seal import Cohort, Sealing, cohort_rows, partition
+from stream_processors.steps.seal import Cohort, Sealing, cohort_rows, is_sensitive, partition
 
 TAGS_PER_PART: Final = 10_000
 
@@ -61,9 +61,12 @@ def cancel_round(opened: OpenRound, offset: int, rules: Rules) -> tuple[FormMani
 
 def longest_seal(opened: OpenRound) -> RoundSealed:
     """The largest `round.sealed` this round can end with, whatever is answered."""
-    # "published" is the longest word among the states; every node is on a path if every node is one's end
-    everywhere = list(opened.organisation.paths.values())
-    return _round_sealed(opened, dict.fromkeys(opened.forms, everywhere))
+    # where nobody is asked the state is settled; elsewhere "published" is longer than "withheld", and "not_published"
+    # longer than that
+    asked = {node for leaf in opened.leaves for node in opened.organisation.paths[leaf]}
+    everywhere = [opened.organisation.paths[node] for node in asked]
+    sensitive = _sensitive(opened)
+    return _round_sealed(opened, {form: [] if form in sensitive else everywhere for form in opened.forms})
 
 
 def most_sizes(opened: OpenRound) -> dict[str, dict[str, int]]:
@@ -130,16 +133,24 @@ def _tag(audit_key: bytes, token: bytes, form: str) -> str:
     return hmac.digest(audit_key, canonical_json([token.hex(), form]), "sha256").hex()
 
 
+def _sensitive(opened: OpenRound) -> tuple[str, ...]:
+    forms = opened.forms.items()
+    return tuple(sorted(name for name, held in forms if is_sensitive(held.form, opened.terms.policy)))
+
+
 def _round_sealed(opened: OpenRound, paths: dict[str, list[tuple[str, ...]]]) -> RoundSealed:
     terms = opened.terms
+    sensitive = _sensitive(opened)
     return RoundSealed(
         facility=terms.facility,
         event_id=derived_id("round.sealed", terms.facility, terms.round),
         round=terms.round,
         forms=tuple(sorted(terms.forms)),
+        sensitive=sensitive,
         first_answer_date=terms.first_answer_date,
         last_answer_date=terms.last_answer_date,
         policy=terms.policy,
         policy_hash=terms.policy.hash(),
-        nodes=node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size),
+        season=terms.season,
+        nodes=node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size, sensitive),
     )

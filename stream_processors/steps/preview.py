@@ -18,15 +18,18 @@ from stream_processors.steps.rounds import Rules
 from stream_processors.steps.seal import partition
 from stream_processors.steps.story import Record, advance
 
-Prospect = Literal["published", "pooled", "withheld", "overfull"]
+Prospect = Literal["published", "pooled", "withheld", "overfull", "not_published"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What will become of a leaf's answers to a form. `where`: the place they are pooled at, or that is overfull."""
+    """What will become of a leaf's answers to a form. `where`: the place they are pooled at, or that is overfull.
+
+    Of a sensitive form: whether anything is published at or under a place where it may be sealed, and nothing else.
+    """
 
     form: str
-    leaf: str
+    place: str
     prospect: Prospect
     where: str | None = None
 
@@ -54,13 +57,26 @@ def outlook(opened: OpenRound) -> tuple[Outlook, ...]:
     found: list[Outlook] = []
     paths = opened.organisation.paths
     for form in sorted(opened.forms):
-        split = partition(resolve(opened.forms[form]), sealing_of(opened, opened.forms[form]))
+        sealing = sealing_of(opened, opened.forms[form])
+        split = partition(resolve(opened.forms[form]), sealing)
+        if sealing.is_sensitive:
+            found += _sensitive_outlook(form, opened.organisation, {node for one in split.cohorts for node in one.path})
+            continue
         sealed, overfull = {cohort.node for cohort in split.cohorts}, set(split.overfull_nodes)
         found += [
             _outlook(form, leaf, paths[leaf], sealed, overfull)
             for leaf in sorted(opened.leaves, key=lambda leaf: paths[leaf])
         ]
     return tuple(found)
+
+
+def _sensitive_outlook(form: str, organisation: Organisation, published: set[str]) -> list[Outlook]:
+    nodes = sorted(organisation.nodes, key=lambda node: organisation.paths[node])
+    return [
+        Outlook(form, node, "published" if node in published else "not_published")
+        for node in nodes
+        if organisation.may_seal_sensitive(node)
+    ]
 
 
 def too_small(organisation: Organisation, leaves: Iterable[str], policy: Policy) -> tuple[str, ...]:

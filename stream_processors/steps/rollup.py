@@ -1,11 +1,14 @@
 """Roll-up: a node's figures are the sums of the cohorts at or under it, and nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Self
 
-from schemas.events import BELOW_K, CohortSealed, NodeState, State
+from schemas.events import BELOW_K, CohortSealed, Heads, NodeState, State
 from schemas.organisation import Organisation
+
+STAFF_GROUP: Final = "staff_group"
+"""The kind of the lines that sum up a staff group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +57,103 @@ class Totals:
         )
 
 
-def roll_up(rows: Iterable[CohortSealed]) -> dict[tuple[str, str, str], Totals]:
-    """(form, node, scale) to the totals of the cohorts at or under that node."""
-    sums: dict[tuple[str, str, str], Totals] = {}
-    for row in rows:
-        for node in row.path:
-            key = (row.form, node, row.scale)
-            sums[key] = sums.get(key, Totals()).merge(Totals.of(row))
-    return sums
-
-
 def node_states(
-    organisation: Organisation, leaves: Sequence[str], cohort_paths: Mapping[str, Sequence[Sequence[str]]], size: int
+    organisation: Organisation,
+    leaves: Sequence[str],
+    cohort_paths: Mapping[str, Sequence[Sequence[str]]],
+    size: int,
+    sensitive: Collection[str] = (),
 ) -> tuple[NodeState, ...]:
-    """Every node with its state per form; `cohort_paths` holds each form's cohort paths, `size` is K."""
-    fielded = {node for leaf in leaves for node in organisation.paths[leaf]}
-    published = {form: {node for path in paths for node in path} for form, paths in cohort_paths.items()}
-    return tuple(
-        NodeState(
+    """Every node with its state per form, and the staff groups under it.
+
+    `cohort_paths` holds each form's cohort paths, `size` is K. A sensitive form has states only where it may be sealed,
+    and beside sensitive forms alone nothing else is told.
+    """
+    paths = {form: [tuple(path) for path in found] for form, found in cohort_paths.items()}
+    told = _Told(organisation, leaves, paths, size, frozenset(sensitive))
+    states = [told.of_node(node) for node in organisation.nodes]
+    if not told.is_sensitive_alone:
+        states += [told.of_group(node, group, of_it) for (node, group), of_it in staff_groups(organisation).items()]
+    return tuple(sorted((one for one in states if one.states), key=lambda one: (one.node, one.staff_group or "")))
+
+
+def staff_groups(organisation: Organisation) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(node, staff group) to the leaves of that group under the node, where there are two or more to sum up."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for leaf in organisation.leaves():
+        group = organisation.nodes[leaf].staff_group
+        for node in organisation.paths[leaf][:-1] if group else ():
+            found.setdefault((node, group or ""), []).append(leaf)
+    return {place: tuple(leaves) for place, leaves in found.items() if len(leaves) > 1}
+
+
+class _Told:
+    """What a round tells of its nodes."""
+
+    def __init__(
+        self,
+        organisation: Organisation,
+        leaves: Sequence[str],
+        paths: Mapping[str, Sequence[tuple[str, ...]]],
+        size: int,
+        sensitive: frozenset[str],
+    ) -> None:
+        self._organisation, self._size, self._sensitive = organisation, size, sensitive
+        self._asked = organisation.asked(leaves)
+        self._fielded = {node for leaf in leaves for node in organisation.paths[leaf]}
+        self._published = {form: {node for path in found for node in path} for form, found in paths.items()}
+        self._sealed = {form: {path[-1] for path in found} for form, found in paths.items()}
+        self.is_sensitive_alone = set(paths) <= sensitive
+
+    def of_node(self, node: str) -> NodeState:
+        """A node's own line."""
+        known, heads = self._organisation.nodes[node], self._organisation.headcounts[node]
+        return NodeState(
             node=node,
-            path=organisation.paths[node],
-            name=organisation.nodes[node].name,
-            kind=organisation.nodes[node].kind,
-            headcount=_headcount(organisation.headcounts[node], size),
-            states={form: _state(node, fielded, nodes) for form, nodes in published.items()},
+            path=self._organisation.paths[node],
+            name=known.name,
+            kind=known.kind,
+            headcount=self._shown(heads),
+            headcount_asked=self._shown_asked([node]),
+            of_group=known.staff_group,
+            states=self._states(node),
         )
-        for node in sorted(organisation.nodes)
-    )
 
+    def of_group(self, node: str, group: str, leaves: Sequence[str]) -> NodeState:
+        """The line of a staff group under a node: what was sealed at its leaves, and nothing that was pooled."""
+        return NodeState(
+            node=node,
+            path=self._organisation.paths[node],
+            name=group,
+            kind=STAFF_GROUP,
+            headcount=self._shown(sum(self._organisation.headcounts[leaf] for leaf in leaves)),
+            headcount_asked=self._shown_asked(leaves),
+            staff_group=group,
+            states={
+                form: "published" if sealed.intersection(leaves) else self._unpublished(leaves)
+                for form, sealed in self._sealed.items()
+                if form not in self._sensitive
+            },
+        )
 
-def _headcount(headcount: int, size: int) -> int | Literal["<K"]:
-    return headcount if headcount >= size else BELOW_K
+    def _states(self, node: str) -> dict[str, State]:
+        states: dict[str, State] = {}
+        for form, published in self._published.items():
+            if form not in self._sensitive:
+                states[form] = "published" if node in published else self._unpublished([node])
+            elif self._organisation.may_seal_sensitive(node):
+                states[form] = "published" if node in published else "not_published"
+        return states
 
+    def _unpublished(self, nodes: Sequence[str]) -> State:
+        return "not_fielded" if self._fielded.isdisjoint(nodes) else "withheld"
 
-def _state(node: str, fielded: set[str], published: set[str]) -> State:
-    if node not in fielded:
-        return "not_fielded"
-    return "published" if node in published else "withheld"
+    def _shown(self, heads: int) -> Heads | None:
+        if self.is_sensitive_alone:
+            return None
+        return heads if heads >= self._size else BELOW_K
+
+    def _shown_asked(self, nodes: Sequence[str]) -> Heads | None:
+        asked = sum(self._asked[node] for node in nodes)
+        # that nobody was asked is no small number of people
+        return 0 if asked == 0 and not self.is_sensitive_alone else self._shown(asked)

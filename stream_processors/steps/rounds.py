@@ -1,6 +1,6 @@
 """Round markers: which rounds may open, and what a close seals."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.errors import DataError, Reason
@@ -8,6 +8,8 @@ from schemas.events import RoundOpened
 from schemas.instruments.scoring import Catalogue, Form
 from schemas.organisation import Organisation
 from stream_processors.steps.admit import HeldForm, OpenRound
+from stream_processors.steps.seal import is_sensitive
+from stream_processors.steps.seasons import Fielding, check_season
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Facility:
     organisations: set[str] = field(default_factory=set)
     rounds: dict[str, OpenRound | EndedRound] = field(default_factory=dict)
 
+    def has_open_round(self, offset: int) -> bool:
+        """Whether a round was open at an offset; one that is read again may be known to have ended after it."""
+        return any(isinstance(known, OpenRound) or offset < known.ending.at for known in self.rounds.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -73,8 +79,10 @@ def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules
         raise DataError(Reason.BAD_DATE)
     forms = _forms(event, rules.catalogue)
     _check_leaves(event, facility.organisation)
-    for other in _fielded(facility, offset):
-        _check_overlap(event, other, facility.organisation)
+    before = fielded(facility, offset)
+    for other in before:
+        _check_overlap(event, other, facility.organisation, rules.catalogue)
+    check_season(event, before, facility.organisation)
     held = {form.id: HeldForm(form) for form in forms}
     return OpenRound(event, facility.organisation, offset, {leaf: leaf for leaf in event.leaves}, held)
 
@@ -84,7 +92,7 @@ def _forms(event: RoundOpened, catalogue: Catalogue) -> list[Form]:
     for name in event.forms:
         if name not in catalogue:
             raise DataError(Reason.UNKNOWN_FORM)
-        if catalogue[name].sensitive:
+        if event.season is not None and is_sensitive(catalogue[name], event.policy):
             raise DataError(Reason.SENSITIVE_FORM)
         forms.append(catalogue[name])
     if len({form.instrument for form in forms}) != len(forms):
@@ -100,19 +108,28 @@ def _check_leaves(event: RoundOpened, organisation: Organisation) -> None:
             raise DataError(Reason.UNKNOWN_UNIT)
 
 
-def _fielded(facility: Facility, offset: int) -> Iterator[OpenRound | EndedRound]:
-    """The rounds whose answers are or may be published. By offset: a log that is read again must decide the same."""
-    for known in facility.rounds.values():
-        if not (isinstance(known, EndedRound) and known.is_cancelled_before(offset)):
-            yield known
+def fielded(facility: Facility, offset: int) -> list[Fielding]:
+    """The rounds whose answers are or may be published, in the order they were opened.
+
+    By offset: a log that is read again must decide the same.
+    """
+    return [
+        Fielding(known.terms, known.organisation)
+        for known in facility.rounds.values()
+        if not (isinstance(known, EndedRound) and known.is_cancelled_before(offset))
+    ]
 
 
-def _check_overlap(event: RoundOpened, known: OpenRound | EndedRound, now: Organisation) -> None:
+def _check_overlap(event: RoundOpened, known: Fielding, now: Organisation, catalogue: Catalogue) -> None:
     """The same answers sealed twice, n and n + 1, would give the last one away."""
     other = known.terms
     apart = event.last_answer_date < other.first_answer_date or other.last_answer_date < event.first_answer_date
-    if apart or not set(event.forms) & set(other.forms):
+    common = set(event.forms) & set(other.forms)
+    if apart or not common:
         return
+    # a sensitive form is sealed above the leaves, so that rounds of different leaves still meet in one node
+    if any(is_sensitive(catalogue[form], policy) for form in common for policy in (event.policy, other.policy)):
+        raise DataError(Reason.ROUND_OVERLAPS)
     # people of a unit that is new since then may have answered under its former id; those of one that is gone may
     # answer now in any other
     strangers = set(event.leaves) - set(known.organisation.leaves())

@@ -23,7 +23,7 @@ from schemas.events import (
     Submission,
     SubmissionWithdrawn,
 )
-from schemas.organisation import organisation
+from schemas.organisation import Organisation, organisation
 from schemas.topics import Topic
 from stream_processors.steps.admit import OpenRound, admit, withdraw
 from stream_processors.steps.closing import Closing, cancel_round, close_round, longest_seal, most_sizes
@@ -208,12 +208,23 @@ def _withdrawn(story: Story, record: Record, event: SubmissionWithdrawn) -> Sequ
 def _organisation_updated(story: Story, record: Record, event: OrganisationUpdated) -> Sequence[Stage]:
     checked, echo = organisation(event), _echo(story, record, event)
     facility = story.facilities.setdefault(event.facility, Facility())
+    _check_levels(facility, checked, record.offset)
     # a signature does not age: an old record sent again must not come back into force
     if event.event_id in facility.organisations:
         raise DataError(Reason.REPEATED_EVENT)
     facility.organisations.add(event.event_id)
     facility.organisation = checked
     return echo
+
+
+def _check_levels(facility: Facility, after: Organisation, offset: int) -> None:
+    """Levels keep their order while a round is open: the same people would be summed along two trees."""
+    before = facility.organisation
+    if before is None:
+        return
+    kept = [level for level in before.levels if level in after.levels]
+    if kept != [level for level in after.levels if level in before.levels] and facility.has_open_round(offset):
+        raise DataError(Reason.LEVELS_REORDERED)
 
 
 def _round_opened(story: Story, record: Record, event: RoundOpened, rules: Rules) -> Sequence[Stage]:

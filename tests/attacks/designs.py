@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stream_processors.steps.rollup import roll_up
+from schemas.events import CohortSealed
+from stream_processors.steps.rollup import Totals
 from tests.attacks.inference import Figure, exact
 from tests.attacks.world import HOUSE, Answer, Closed, Opened, World, events
 from tests.records import replayed
@@ -44,10 +45,19 @@ def sealed(world: World) -> View:
     view.refusals = [letter.reason for letter in result.dead_letters]
     for closed in result.rounds:
         rows = [row for row in result.cohorts if row.round == closed.round]
-        for (_, node, _), totals in roll_up(rows).items():
+        for node, totals in _roll_up(rows).items():
             bounds = totals.score_low, totals.score_high, totals.at_risk_low, totals.at_risk_high
             view.show((node, closed.round, ""), Figure(totals.n, *bounds))
     return view
+
+
+def _roll_up(rows: Iterable[CohortSealed]) -> dict[str, Totals]:
+    """Node to the totals of the cohorts at or under it; every row is of one form and scale."""
+    sums: dict[str, Totals] = {}
+    for row in rows:
+        for node in row.path:
+            sums[node] = sums.get(node, Totals()).merge(Totals.of(row))
+    return sums
 
 
 State = dict[tuple[str, str], Answer]

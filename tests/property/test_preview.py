@@ -44,7 +44,7 @@ def check(found: tuple[Outlook, ...], opened: OpenRound, log: list[Record], at: 
     }
     for form, held in opened.forms.items():
         admitted = {leaf: len(members) for leaf, members in resolve(held).items()}
-        mine = {one.leaf: one for one in found if one.form == form}
+        mine = {one.place: one for one in found if one.form == form}
         kept = sum(admitted.get(leaf, 0) for leaf, one in mine.items() if one.prospect in ("published", "pooled"))
         assert (kept, sum(admitted.values()) - kept) == (counts[form]["published"], counts[form]["withheld"])
         for leaf, one in mine.items():

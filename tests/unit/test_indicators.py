@@ -11,7 +11,8 @@ from schemas.canonical import derived_id
 from schemas.errors import DataError, Reason
 from schemas.events import CohortSealed, Indicator, NodeState, RoundSealed, State
 from schemas.policy import Policy
-from stream_processors.steps.indicators import History, fold, wilson
+from stream_processors.steps.figures import wilson
+from stream_processors.steps.indicators import History, fold
 from stream_processors.steps.rollup import Totals
 
 PATH = ("general", "surgery", "ward-1")

@@ -5,8 +5,7 @@ from datetime import date
 from schemas.canonical import derived_id
 from schemas.events import Node, OrganisationUpdated
 from schemas.organisation import Organisation, organisation
-from stream_processors.steps.rollup import Totals, node_states, roll_up
-from tests.unit.test_indicators import cohort
+from stream_processors.steps.rollup import node_states
 
 
 def general() -> Organisation:
@@ -25,16 +24,6 @@ def general() -> Organisation:
             effective_from=date(2026, 1, 1),
         )
     )
-
-
-def test_a_nodes_totals_are_those_of_the_cohorts_at_or_under_it() -> None:
-    ward = cohort("r1", 20, (50, 52), (8, 10))
-    pooled = cohort("r1", 11, (30, 30), (5, 5), path=("general", "surgery"))
-    sums = roll_up([ward, pooled])
-    assert sums["sib5", "ward-1", "burnout"] == Totals(20, 50, 52, 8, 10)
-    assert sums["sib5", "surgery", "burnout"] == Totals(31, 80, 82, 13, 15)
-    assert sums["sib5", "general", "burnout"] == sums["sib5", "surgery", "burnout"]
-    assert ("sib5", "ward-2", "burnout") not in sums
 
 
 def test_a_node_is_published_withheld_or_not_fielded() -> None:
