@@ -10,7 +10,7 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from deploy.files import locked, replacing
 from schemas.errors import SettingsError
-from schemas.events import Id
+from schemas.fields import Id
 
 PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _KEYS: Final[TypeAdapter[dict[str, list[str]]]] = TypeAdapter(dict[str, list[PublicKey]])

@@ -20,7 +20,7 @@ from deploy.files import locked, replacing
 from deploy.signing import public_key, sign
 from schemas.canonical import canonical_json
 from schemas.errors import SettingsError
-from schemas.events import Frozen, Id, RoundId
+from schemas.fields import Frozen, Id, RoundId
 
 KEY_BYTES: Final = 32
 OWNER_ONLY: Final = 0o600

@@ -20,7 +20,7 @@ from deploy.files import replacing
 from producers.keystore import Keystore, facility_of
 from schemas.canonical import canonical_json
 from schemas.errors import InputRefused, SettingsError
-from schemas.events import Frozen, Id
+from schemas.fields import Frozen, Id
 
 SHORTEST_PASSPHRASE: Final = 12
 COST: Final = 2**17

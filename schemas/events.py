@@ -4,59 +4,35 @@ Control events (organisation, markers) and submissions share one topic and one k
 holds a facility's whole story in order.
 """
 
-from datetime import date
 from operator import not_
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, model_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, StringConstraints, model_validator
 
 from schemas.closed import MOST, ZERO, ClosedCount
+from schemas.fields import (
+    CohortId,
+    Count,
+    Day,
+    EventId,
+    Frozen,
+    Id,
+    ItemId,
+    Offset,
+    Path,
+    RoundId,
+    Sha256,
+    Small,
+    Token,
+    Total,
+)
 from schemas.policy import Policy
+from schemas.season import Calendar, Season
 
-
-class _WrittenDay:
-    """On the wire a day is YYYY-MM-DD and nothing else; within what every store can hold."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        first, last = date(2000, 1, 1), date(2100, 1, 1)
-        text = core_schema.str_schema(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-        return core_schema.json_or_python_schema(
-            core_schema.chain_schema([text, core_schema.date_schema(strict=False, ge=first, le=last)]),
-            core_schema.date_schema(strict=True, ge=first, le=last),
-        )
-
-
-Day = Annotated[date, _WrittenDay()]
-
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-# rounds are commonly named after ISO weeks, 2026-W41, so they may hold capitals
-RoundId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Path = Annotated[tuple[Id, ...], Field(min_length=1, max_length=10, fail_fast=True)]
-CohortId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-ItemId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}$")]
-Count = Annotated[int, Field(ge=0, le=MOST)]
-Small = Annotated[int, Field(ge=0, le=255)]
-Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Total = Annotated[int, Field(ge=-(2**53), le=2**53)]
 State = Literal["published", "withheld", "not_fielded", "not_published"]
 """`not_published` is of sensitive forms alone, and the only other state there: it does not tell why."""
-Calendar = Literal["short", "long"]
 BELOW_K: Final = "<K"
 Heads = Count | Literal["<K"]
-
-
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class Frozen(BaseModel):
-    """What every model of the contract shares."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Event(Frozen):
@@ -92,20 +68,6 @@ class SubmissionWithdrawn(Event):
     respondent: Token
 
 
-class Season(Frozen):
-    """The season a round belongs to, and which of its two calendars: see docs/programme.md.
-
-    Leaves of fewer than `long_below` people by the record that the season began with are asked once, in a round as long
-    as the season; the others in short rounds.
-    """
-
-    id: RoundId
-    first: Day
-    last: Day
-    long_below: Annotated[int, Field(ge=1, le=MOST)]
-    calendar: Calendar
-
-
 class RoundOpened(Event):
     """A fielding wave: what is asked, where, between which answer dates, and under which policy.
 
@@ -121,11 +83,6 @@ class RoundOpened(Event):
     policy: Policy
     key_id: Id
     season: Annotated[Season | None, Field(exclude_if=not_)] = None
-
-    @property
-    def calendar(self) -> Calendar:
-        """The calendar it belongs to."""
-        return self.season.calendar if self.season else "short"
 
 
 class RoundClosed(Event):
@@ -231,8 +188,8 @@ class NodeState(Frozen):
     path: Path
     name: str
     kind: Id
-    headcount: Annotated[Heads | None, Field(exclude_if=_is_none)] = None
-    headcount_asked: Annotated[Heads | None, Field(exclude_if=_is_none)] = None
+    headcount: Annotated[Heads | None, Field(exclude_if=lambda heads: heads is None)] = None
+    headcount_asked: Annotated[Heads | None, Field(exclude_if=lambda heads: heads is None)] = None
     of_group: Annotated[Id | None, Field(exclude_if=not_)] = None
     staff_group: Annotated[Id | None, Field(exclude_if=not_)] = None
     states: dict[Id, State]
@@ -254,11 +211,6 @@ class RoundSealed(Event):
     policy_hash: Sha256
     season: Annotated[Season | None, Field(exclude_if=not_)] = None
     nodes: Annotated[tuple[NodeState, ...], Field(fail_fast=True)]
-
-    @property
-    def calendar(self) -> Calendar:
-        """The calendar it belongs to."""
-        return self.season.calendar if self.season else "short"
 
     @model_validator(mode="after")
     def _every_node_has_a_state_in_every_form(self) -> Self:

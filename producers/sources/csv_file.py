@@ -20,7 +20,8 @@ from producers.pseudonym import event_id, respondent_token
 from producers.sources.csv_text import Record, open_table
 from producers.sources.mapping import FormColumns, Mapping, form_problems, tidy
 from schemas.errors import InputRefused
-from schemas.events import Id, Submission
+from schemas.events import Submission
+from schemas.fields import Id
 from schemas.instruments.scoring import Catalogue, Form
 
 # REDCap's mark for a survey page that was begun and not finished

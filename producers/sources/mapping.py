@@ -30,7 +30,8 @@ from producers.sources.placeholders import CHANGE_ME, unfinished
 from producers.sources.yaml_text import parse_yaml
 from schemas.canonical import derived_id
 from schemas.errors import DataError, InputRefused
-from schemas.events import Count, Id, ItemId, Node, OrganisationUpdated, RoundId
+from schemas.events import Node, OrganisationUpdated
+from schemas.fields import Count, Id, ItemId, RoundId
 from schemas.instruments.scoring import Catalogue, Form
 from schemas.organisation import organisation
 

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from producers.sources.mapping import OrganisationSection, sentence
 from producers.sources.yaml_text import parse_yaml
 from schemas.errors import DataError, InputRefused
-from schemas.events import Id, OrganisationUpdated
+from schemas.events import OrganisationUpdated
+from schemas.fields import Id
 from schemas.organisation import organisation
 
 EXAMPLE = "docs/examples/organisation.yaml"

@@ -10,6 +10,7 @@ from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, RETIRED_COHORT
 from schemas.codec import as_dict
 from schemas.errors import DataError, Reason
 from schemas.events import BELOW_K, CohortRetired, CohortSealed, Heads, Indicator, NodeState, RoundSealed
+from schemas.season import calendar_of
 
 Row = dict[str, Any]
 Published = CohortSealed | CohortRetired | Indicator | RoundSealed
@@ -60,7 +61,7 @@ def _round(event: RoundSealed, form: str) -> Row:
         "identity": event.policy.identity,
         "sensitive_forms": list(event.policy.sensitive_forms),
         "sensitive": form in event.sensitive,
-        "calendar": event.calendar,
+        "calendar": calendar_of(event.season),
         **_season(event),
     }
 

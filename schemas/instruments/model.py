@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.events import Id
+from schemas.fields import Id
 from schemas.instruments.scoring import Form, Scale
 
 

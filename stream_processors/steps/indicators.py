@@ -8,7 +8,6 @@ from schemas.canonical import derived_id
 from schemas.errors import DataError, Reason
 from schemas.events import (
     AnyEvent,
-    Calendar,
     CohortRetired,
     CohortSealed,
     Indicator,
@@ -17,6 +16,7 @@ from schemas.events import (
     State,
 )
 from schemas.instruments.scoring import Catalogue, Scale
+from schemas.season import Calendar, calendar_of
 from stream_processors.steps.figures import NO_FIGURES, change, figures_of
 from stream_processors.steps.rollup import Totals
 
@@ -212,12 +212,12 @@ def _add_round(history: History, event: RoundSealed) -> None:
     found = [history.places.setdefault(place, place) for place in map(_place, event.nodes)]
     places = {place.key: place for place in found}
     cohorts, leaves = _cohorts(rows, _keys_of_leaves(event, places)), _group_leaves(event, places)
-    figures = RoundFigures(*name, event.calendar, frozenset(event.sensitive), places, leaves, cohorts)
+    figures = RoundFigures(*name, calendar_of(event.season), frozenset(event.sensitive), places, leaves, cohorts)
     history.rounds[name] = figures
     for node, place in zip(event.nodes, found, strict=True):
         for form, state in node.states.items():
             if state != "not_fielded":
-                history.fielded.setdefault((event.facility, event.calendar, form, place.key), []).append(figures)
+                history.fielded.setdefault((event.facility, figures.calendar, form, place.key), []).append(figures)
 
 
 def _place(node: NodeState) -> Place:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas.errors import DataError, Reason
-from schemas.events import Calendar, RoundOpened, Season
+from schemas.events import RoundOpened
 from schemas.organisation import Organisation
+from schemas.season import Calendar, Season
 
 
 @dataclass(frozen=True, slots=True)

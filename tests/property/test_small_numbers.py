@@ -122,7 +122,9 @@ def _has_small_responses(row: Indicator, known: Mapping[tuple[str, str, str], in
 
 
 def _is_small(node: NodeState, event: RoundSealed) -> bool:
-    return node.headcount != BELOW_K and node.headcount < event.policy.cohort_size
+    told = [heads for heads in (node.headcount, node.headcount_asked) if isinstance(heads, int)]
+    # that nobody was asked is no small number of people
+    return any(heads < event.policy.cohort_size for heads in told if heads) or node.headcount == 0
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

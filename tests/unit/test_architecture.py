@@ -210,7 +210,9 @@ SHARED_WITH_THE_AUDITOR: Final = frozenset(
         "schemas/codec.py",
         "schemas/errors.py",
         "schemas/events.py",
+        "schemas/fields.py",
         "schemas/policy.py",
+        "schemas/season.py",
     }
 )
 """The codec, with the contract that it reads and writes."""
