@@ -77,7 +77,6 @@ def test_rounds_apart_in_days_leaves_or_forms_may_be_open_together(apart: dict[s
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"forms": ["phq_2"]}, Reason.SENSITIVE_FORM),
         ({"forms": ["cbi.work", "cbi.personal"]}, Reason.REPEATED_INSTRUMENT),
         ({"forms": ["mbi"]}, Reason.UNKNOWN_FORM),
         ({"leaves": ["general"]}, Reason.UNKNOWN_UNIT),
