@@ -18,10 +18,10 @@ _ROWS_OF_OUTCOMES: Final = """    elif event.type == "form.manifest":
         place = {"facility": event.facility, "round": event.round, "form": event.form}
         yield Table("outcomes", {}, ()), {**place, **as_dict(event)["outcomes"]}
 """
-_NODES: Final = "nodes=node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size),"
+_NODES: Final = "nodes=node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size, sensitive),"
 _LABELLED_NODES: Final = """nodes=tuple(
             node.model_copy(update={"name": _somebody(opened, node.node) or node.name})
-            for node in node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size)
+            for node in node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size, sensitive)
         ),"""
 _SOMEBODY: Final = """def _somebody(opened: OpenRound, leaf: str) -> str | None:
     everybody = (one for form in opened.forms.values() for one in form.held.values())
@@ -36,7 +36,7 @@ MUTANTS: Final = (
     Mutant(
         "show headcounts below K",
         AUDITOR,
-        (Edit(ROLLUP, "return headcount if headcount >= size else BELOW_K", "return headcount"),),
+        (Edit(ROLLUP, "return heads if heads >= self._size else BELOW_K", "return heads"),),
     ),
     Mutant("store outcome counts in ClickHouse", AUDITOR, (Edit(ROWS, _NO_ROWS, _ROWS_OF_OUTCOMES + _NO_ROWS),)),
     Mutant(

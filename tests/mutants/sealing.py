@@ -26,15 +26,12 @@ _LATEST_OF_TOKEN: Final = """            if (held.held[rival][1], rival) < (revi
 _LATEST_OF_PLACE: Final = """            if (held.held[rival][1], rival) < (revision, event_id):
                 best[token + leaf.encode()] = event_id
 """
-_RESIDUE: Final = """    residue = _seal(sealing.organisation.facility, admitted, responses, sealing, result)
+_RESIDUE: Final = """    result.left = tuple(residue.leaves)
 """
-_PUBLISHED_RESIDUE: Final = """    residue = _seal(sealing.organisation.facility, admitted, responses, sealing, result)
-    if sum(len(admitted[leaf]) for leaf in residue) >= 5:
-        members = Members()
-        for leaf in residue:
-            members.add(admitted[leaf])
-        result.cohorts.append(_cohort(sealing.organisation.facility, members, sealing))
-        residue = []
+_PUBLISHED_RESIDUE: Final = """    if sum(sizes[leaf] for leaf in residue.leaves) >= 5:
+        result.sealed[sealing.organisation.facility] = tuple(residue.leaves)
+        return result
+    result.left = tuple(residue.leaves)
 """
 _ALL_ROWS: Final = (
     Edit(ADMIT, _FIRST_OF_TOKEN, _FIRST_OF_ROW),
@@ -84,7 +81,7 @@ SEALED: Final = (
     Mutant(
         "seal at K-1",
         AUDITOR,
-        (Edit(SEAL, "if size < sealing.policy.cohort_size:", "if size < sealing.policy.cohort_size - 1:"),),
+        (Edit(SEAL, "else policy.cohort_size)", "else policy.cohort_size - 1)"),),
     ),
     Mutant("leave the coalition out of K", AUDITOR, (Edit(POLICY, "return self.k + self.coalition", "return self.k"),)),
     Mutant(
@@ -97,8 +94,8 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "    result.cohorts.append(_cohort(node, members, sealing))\n    return []\n",
-                "    result.cohorts.append(_cohort(node, members, sealing))\n    return pool\n",
+                "    result.sealed[node] = tuple(pool.leaves)\n    return _Pool()\n",
+                "    result.sealed[node] = tuple(pool.leaves)\n    return pool\n",
             ),
         ),
     ),
@@ -108,7 +105,7 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "return sealing.organisation.is_leaf(node) or size - max(shares) >= sealing.policy.outside",
+                "return sealing.organisation.is_leaf(node) or size - max(shares) >= policy.outside",
                 "return True",
             ),
         ),
@@ -119,7 +116,7 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "if responses[node] > _limit(sealing.organisation.headcounts[node], sealing.policy):",
+                "if answered[node] > _limit(sealing.asked[node], sealing.policy):",
                 "if False:",
             ),
         ),

@@ -8,6 +8,8 @@ from tests.mutants.sealing import POLICY, SEAL
 
 CODING: Final = "stream_processors.steps.coding"
 EVENTS: Final = "schemas.events"
+FIELDS: Final = "schemas.fields"
+FIGURES: Final = "stream_processors.steps.figures"
 INDICATORS: Final = "stream_processors.steps.indicators"
 ROLLUP: Final = "stream_processors.steps.rollup"
 SCORING: Final = "schemas.instruments.scoring"
@@ -63,8 +65,8 @@ MUTANTS: Final = (
                 "from stream_processors.steps.coding import Coded\n",
             ),
             Edit(SEAL, _CODED, "    coded = Coded(total, total, at_risk, at_risk)\n"),
-            Edit(INDICATORS, _MEANS, _CODED_MEANS),
-            Edit(INDICATORS, "def _share(", _CODED_SUMS),
+            Edit(FIGURES, _MEANS, _CODED_MEANS),
+            Edit(FIGURES, "def _share(", _CODED_SUMS),
         ),
     ),
     Mutant(
@@ -105,7 +107,7 @@ MUTANTS: Final = (
             Edit(SCORING, "Score(rounded + self.score_min, ", "Score(above * size / answered + self.score_min, "),
             Edit(SCORING, _PERCENT, _PERCENT_OF_ANY),
             Edit(SCORING, "return Fraction(total, n)", "return Fraction(total) / n"),
-            Edit(EVENTS, "Total = Annotated[int, ", "Total = Annotated[float, "),
+            Edit(FIELDS, "Total = Annotated[int, ", "Total = Annotated[float, "),
         ),
     ),
     Mutant(

@@ -26,6 +26,7 @@ from schemas.events import (
     RoundSealed,
 )
 from schemas.policy import Policy
+from schemas.season import Season
 from schemas.topics import TOPICS
 from tests.unit.test_architecture import PRODUCT, Sources
 
@@ -148,7 +149,7 @@ FIELDS: Final = [(kind, *field) for kind, model in MODELS.items() for field in s
 
 
 def test_every_open_event_and_every_field_of_it_is_looked_at() -> None:
-    assert set(MODELS) == {CohortSealed, CohortRetired, Indicator, RoundSealed, NodeState, Policy}
+    assert set(MODELS) == {CohortSealed, CohortRetired, Indicator, RoundSealed, NodeState, Policy, Season}
     assert {(kind, name) for kind, name, _ in FIELDS} == {(kind, name) for kind in MODELS for name in kind.model_fields}
 
 
