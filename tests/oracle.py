@@ -19,6 +19,15 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from tests.oracle_organisation import (
+    children_of,
+    headcount_of,
+    leaves_of,
+    leaves_under,
+    may_hold_sensitive,
+    reorders,
+)
+
 Event = dict[str, Any]
 Row = dict[str, Any]
 Scored = tuple[int, bool]
@@ -96,9 +105,20 @@ class Round:
 
     @property
     def policy(self) -> dict[str, Any]:
-        """The policy with its defaults filled in."""
+        """The policy with its defaults filled in; sensitive forms are named if there are any."""
         policy = {**DEFAULTS, **self.opened["policy"]}
-        return {**policy, "headcount_slack": float(policy["headcount_slack"])}
+        named = sorted(set(policy.pop("sensitive_forms", [])))
+        slack = {"headcount_slack": float(policy["headcount_slack"])}
+        return {**policy, **slack, **({"sensitive_forms": named} if named else {})}
+
+    @property
+    def season(self) -> dict[str, Any]:
+        """The terms of its season, or nothing."""
+        return self.opened.get("season") or {}
+
+    def is_sensitive(self, form: str) -> bool:
+        """Whether a form is sealed as sensitive in this round."""
+        return bool(INSTRUMENT_OF[form].get("sensitive")) or form in self.policy.get("sensitive_forms", [])
 
     @property
     def dates(self) -> tuple[date, date]:
@@ -111,20 +131,50 @@ def refused(candidate: Round, others: list[Round]) -> bool:
     """Whether a round may not be opened beside those its facility has opened so far, cancelled ones left out."""
     opened, policy, (first, last) = candidate.opened, candidate.policy, candidate.dates
     under_floor = any(policy[name] < floor for name, floor in FLOORS.items()) or policy["coalition"] > policy["k"] - 2
-    not_fielded = [form for form in opened["forms"] if INSTRUMENT_OF.get(form, {"sensitive": True}).get("sensitive")]
+    unknown = [form for form in opened["forms"] if form not in INSTRUMENT_OF]
     unknown_leaves = set(opened["leaves"]) - leaves_of(candidate.organisation)
     instruments = [INSTRUMENT_OF[form]["id"] for form in opened["forms"] if form in INSTRUMENT_OF]
     repeated = len(set(instruments)) != len(instruments)
-    if under_floor or not_fielded or unknown_leaves or repeated or first > last:
+    if under_floor or unknown or unknown_leaves or repeated or first > last:
+        return True
+    if candidate.season and breaks_season(candidate, [other for other in others if not other.cancelled]):
         return True
     for other in others:
         same_day = first <= other.dates[1] and other.dates[0] <= last and not other.cancelled
-        same_form = not set(opened["forms"]).isdisjoint(other.opened["forms"])
+        shared = set(opened["forms"]) & set(other.opened["forms"])
+        # sensitive forms are sealed above the leaves, where all rounds meet
+        anywhere = any(one.is_sensitive(form) for form in shared for one in (candidate, other))
         new_leaves = set(opened["leaves"]) - leaves_of(other.organisation)
         gone = set(other.opened["leaves"]) - leaves_of(candidate.organisation)
         same_people = new_leaves or gone or not set(opened["leaves"]).isdisjoint(other.opened["leaves"])
-        if opened["round"] == other.opened["round"] or (same_day and same_form and same_people):
+        if opened["round"] == other.opened["round"] or (same_day and shared and (same_people or anywhere)):
             return True
+    return False
+
+
+def breaks_season(candidate: Round, others: list[Round]) -> bool:
+    """Whether a round does not keep to its season; `others` are those of its facility that were not given up."""
+    season, opened = candidate.season, candidate.opened
+    mates = [other for other in others if other.season.get("id") == season["id"]]
+    begun = mates[0] if mates else candidate
+    if any(begun.season[name] != season[name] for name in ("first", "last", "long_below")):
+        return True
+    within = season["first"] <= opened["first_answer_date"] <= opened["last_answer_date"] <= season["last"]
+    whole = (opened["first_answer_date"], opened["last_answer_date"]) == (season["first"], season["last"])
+    if not within or (season["calendar"] == "long" and not whole):
+        return True
+    if any(candidate.is_sensitive(form) for form in opened["forms"]):
+        return True
+    for leaf in opened["leaves"]:
+        if leaf not in leaves_of(begun.organisation):
+            return True
+        small = headcount_of(begun.organisation, leaf) < season["long_below"]
+        if small != (season["calendar"] == "long"):
+            return True
+    for mate in mates:
+        if mate.season["calendar"] == season["calendar"]:
+            still = set(mate.opened["leaves"]) & leaves_of(candidate.organisation)
+            return set(opened["leaves"]) != still
     return False
 
 
@@ -149,7 +199,9 @@ def ended_rounds(events: list[Event]) -> list[Round]:
         kind, facility = event["type"], event["facility"]
         current = rounds.get((facility, event.get("round", "")))
         if kind == "organisation.updated":
-            organisations[facility] = event
+            running = [r for (owner, _), r in rounds.items() if owner == facility and not (r.closed or r.cancelled)]
+            if not (running and reorders(organisations[facility], event)):
+                organisations[facility] = event
         elif kind == "round.opened" and facility in organisations:
             candidate = Round(event, organisations[facility])
             if not refused(candidate, [r for (owner, _), r in rounds.items() if owner == facility]):
@@ -203,27 +255,20 @@ def judge(current: Round, form: str) -> tuple[list[Event], dict[str, int]]:
     }
 
 
-def leaves_of(organisation: Event) -> set[str]:
-    """The ids of the nodes of the last level."""
-    return {node["id"] for node in organisation["nodes"] if node["kind"] == organisation["levels"][-1]}
+def asked_of(current: Round, node: str) -> int:
+    """How many people a round asks at or under a node: its headcount, if it fields every leaf there."""
+    below = leaves_under(current.organisation, node)
+    if below and below <= set(current.opened["leaves"]):
+        return headcount_of(current.organisation, node)
+    return sum(asked_of(current, child) for child in children_of(current.organisation, node))
 
 
-def children_of(organisation: Event, node: str) -> list[str]:
-    """The ids of a node's children, in id order."""
-    return sorted(other["id"] for other in organisation["nodes"] if other["parent"] == node)
-
-
-def headcount_of(organisation: Event, node: str) -> int:
-    """The recorded headcount, or the sum of the children's."""
-    (recorded,) = (other.get("headcount") for other in organisation["nodes"] if other["id"] == node)
-    if recorded is not None:
-        return int(recorded)
-    return sum(headcount_of(organisation, child) for child in children_of(organisation, node))
-
-
-def seal(current: Round, admitted: list[Event]) -> list[tuple[list[str], list[Event]]]:
+def seal(current: Round, form: str, admitted: list[Event]) -> list[tuple[list[str], list[Event]]]:
     """The disjoint cohorts of one form of a round: each node's path from the facility down, and the members."""
-    organisation, policy = current.organisation, current.policy
+    organisation, policy, sensitive = current.organisation, current.policy, current.is_sensitive(form)
+    fielded = set(current.opened["leaves"])
+    smallest = policy["k"] + policy["coalition"]
+    settled: set[str] = set()
     cohorts: list[tuple[list[str], list[Event]]] = []
 
     def tokens(node: str) -> set[str]:
@@ -232,17 +277,24 @@ def seal(current: Round, admitted: list[Event]) -> list[tuple[list[str], list[Ev
 
     def visit(node: str, path: list[str]) -> list[Event]:
         path = [*path, node]
-        headcount = headcount_of(organisation, node)
+        headcount = asked_of(current, node)
         limit = max(Fraction(headcount + 2), headcount * (1 + Fraction(str(policy["headcount_slack"]))))
         if len(tokens(node)) > limit:
+            settled.update(leaves_under(organisation, node))
             return []
         pool = [event for event in admitted if event["node"] == node]
         for child in children_of(organisation, node):
             pool += visit(child, path)
-        enough = len(pool) >= policy["k"] + policy["coalition"]
+        enough = len(pool) >= (max(smallest, policy["k_sensitive"]) if sensitive else smallest)
+        if sensitive:
+            unsettled = (leaves_under(organisation, node) & fielded) - settled
+            could_have = sum(headcount_of(organisation, leaf) for leaf in unsettled)
+            enough = enough and may_hold_sensitive(organisation, node)
+            enough = enough and could_have - len(pool) > policy["coalition"]
         share = max(Counter(event["node"] for event in pool).values(), default=0)
         if enough and (node in leaves_of(organisation) or len(pool) - share >= policy["outside"]):
             cohorts.append((path, pool))
+            settled.update(leaves_under(organisation, node))
             return []
         return pool
 
@@ -254,7 +306,7 @@ def sealed_nodes(current: Round, form: str) -> set[str]:
     """The nodes at which a closed round has a cohort of a form."""
     if form not in current.opened["forms"]:
         return set()
-    return {path[-1] for path, _ in seal(current, judge(current, form)[0])}
+    return {path[-1] for path, _ in seal(current, form, judge(current, form)[0])}
 
 
 def clamp(value: int, low: int, high: int) -> int:
@@ -292,7 +344,7 @@ def rows_of(current: Round, form: str) -> list[Row]:
     """The rows of one form of a closed round."""
     name, policy_hash = current.opened["round"], sha256(current.policy)
     rows = []
-    for path, members in seal(current, judge(current, form)[0]):
+    for path, members in seal(current, form, judge(current, form)[0]):
         place = place_of(current, form, path)
         for index, scale in enumerate(scales_of(form)):
             people = [(scores_of(event) or [])[index] for event in members]
@@ -314,7 +366,7 @@ def expected_retired(events: list[Event]) -> list[Row]:
         {**place_of(current, form, path), "round": current.opened["round"], "form": form}
         for current in ended_rounds(events)
         for form in {form for form, _ in current.retired}
-        for path, _ in seal(current, judge(current, form)[0])
+        for path, _ in seal(current, form, judge(current, form)[0])
         if (form, path[-1]) in current.retired
     ]
     return sorted(rows, key=lambda row: str(row["cohort_id"]))
@@ -332,7 +384,9 @@ def expected_outcomes(events: list[Event]) -> dict[tuple[str, str, str], dict[st
     for current in ended_rounds(events):
         for form in current.opened["forms"]:
             admitted, counts = judge(current, form)
-            sealed = {path[-1]: len(members) for path, members in seal(current, admitted)} if current.closed else {}
+            sealed = (
+                {path[-1]: len(members) for path, members in seal(current, form, admitted)} if current.closed else {}
+            )
             retired = sum(n for node, n in sealed.items() if (form, node) in current.retired)
             withheld = len(admitted) - sum(sealed.values())
             counts.update(withheld=withheld, retired=retired, published=sum(sealed.values()) - retired)
