@@ -11,7 +11,8 @@ from schemas.canonical import canonical_json
 from schemas.events import CohortManifest, CohortSealed, DeadLetter, FormManifest, Indicator, RoundSealed
 from stream_processors.steps.conservation import violations
 from stream_processors.steps.replay import Replay
-from tests.random_logs import FORMS, random_log
+from tests.random_logs import random_log
+from tests.random_people import FORMS
 from tests.records import RULES, replayed
 
 LOGS, BATCHES = 200, 10

@@ -97,6 +97,12 @@ def opening(event: Event, **fields: Any) -> Event:
     return control(event, "round.opened", **{**dates, **rest, **fields})
 
 
+def in_season(event: Event, **terms: Any) -> Event:
+    """The terms of a season around the round that `opening` opens, in which every unit is asked in short rounds."""
+    season = {"id": "mrs-canary", "first": "2025-10-01", "last": "2025-12-31", "long_below": 1, "calendar": "short"}
+    return {**season, **terms}
+
+
 def organised(event: Event, *nodes: Event, **fields: Any) -> Event:
     """An organisation record of a facility and more nodes."""
     root = {"id": event["facility"], "parent": None, "kind": "facility", "name": FREE_TEXT}
@@ -191,7 +197,9 @@ BAD_CONTROL: dict[str, Bad] = {
     "coalition beyond k": lambda event: refused(Reason.POLICY_UNDER_FLOOR, opening(event, policy={"coalition": 9})),
     "slack is NaN": lambda event: refused(Reason.BAD_SCHEMA, opening(event, policy={"headcount_slack": float("nan")})),
     "round of an unknown form": lambda event: refused(Reason.UNKNOWN_FORM, opening(event, forms=["mrs-canary"])),
-    "round of a sensitive form": lambda event: refused(Reason.SENSITIVE_FORM, opening(event, forms=["phq_2"])),
+    "sensitive form in a season": lambda event: refused(
+        Reason.SENSITIVE_FORM, opening(event, forms=["phq_2"], season=in_season(event))
+    ),
     "round of a form twice": lambda event: refused(Reason.REPEATED_INSTRUMENT, opening(event, forms=["sib5"] * 2)),
     "round in an unknown unit": lambda event: refused(Reason.UNKNOWN_UNIT, opening(event, leaves=["mrs-canary"])),
     "round in a unit twice": lambda event: refused(Reason.UNKNOWN_UNIT, opening(event, leaves=[event["node"]] * 2)),

@@ -70,12 +70,12 @@ def steps_with(module: str, tree: ast.Module) -> Iterator[ModuleType]:
 def rich_log() -> Log:
     """A log in which every outcome and fate occurs, in closed rounds and, where it can, in open ones."""
     log: Log = []
-    for number in range(12):
+    for number in range(30):
         text = json.dumps(random_log(random.Random(number)))
         for name in (BASE, "st-bert"):
             text = text.replace(f'"{name}"', f'"{name}-{number}"')
         events = json.loads(text)
-        log += events if number < 8 else [event for event in events if event["type"] != "round.closed"]
+        log += events if number < 20 else [event for event in events if event["type"] != "round.closed"]
     return log
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from schemas.events import BELOW_K, CohortRetired, CohortSealed, Indicator, NodeState, RoundSealed
 from schemas.policy import Policy
+from schemas.season import Season
 from schemas.topics import TOPICS
 from stream_processors.steps.replay import Replay
 from tests.random_logs import random_log
@@ -25,7 +26,8 @@ BOUNDS: Final = "a bound of a coded count: at each end coalition + 1 people may 
 SCORES: Final = "a number of points, not of people"
 RATIO: Final = "a function of bounds and sizes that are published beside it"
 CALENDAR: Final = "a day or a number of rounds, as markers say"
-STATE: Final = "one of three words"
+STATE: Final = "one of three words, and of two where the form is sensitive"
+LEAVES: Final = "a number of places, each of whose cohorts has K or more people"
 SIZE: Final = "a number of people, checked on every event below"
 
 ENVELOPE: Final = {"type": CONSTANT, "schema_version": CONSTANT, "event_id": DIGEST, "facility": PLACE}
@@ -46,6 +48,8 @@ FIELDS: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
         **ENVELOPE,
         "round": PLACE,
         "forms": PLACE,
+        "sensitive": "forms, as policy and instruments name them",
+        "season": "terms of the marker, fixed before anybody answers",
         "first_answer_date": CALENDAR,
         "last_answer_date": CALENDAR,
         "policy": "the terms of the marker, fixed before anybody answers",
@@ -53,19 +57,25 @@ FIELDS: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
         "nodes": "one for each place of the organisation, whoever answers",
     },
     NodeState: {
-        **dict.fromkeys(("node", "path", "name", "kind"), PLACE),
-        "headcount": SIZE,
+        **dict.fromkeys(("node", "path", "name", "kind", "of_group", "staff_group"), PLACE),
+        **dict.fromkeys(("headcount", "headcount_asked"), SIZE),
         "states": STATE,
     },
+    Season: {
+        **dict.fromkeys(("first", "last", "calendar"), CALENDAR),
+        "id": PLACE,
+        "long_below": "a threshold of headcounts from the marker, fixed before anybody answers",
+    },
     Policy: dict.fromkeys(
-        ("k", "coalition", "outside", "k_sensitive", "headcount_slack", "identity"),
+        ("k", "coalition", "outside", "k_sensitive", "headcount_slack", "identity", "sensitive_forms"),
         "a parameter from the marker, fixed before anybody answers",
     ),
     Indicator: {
         **ENVELOPE,
         **WHERE,
-        "scale": PLACE,
-        **dict.fromkeys(("window", "rounds_published", "rounds_fielded"), CALENDAR),
+        **dict.fromkeys(("scale", "staff_group"), PLACE),
+        **dict.fromkeys(("calendar", "window", "rounds_published", "rounds_fielded"), CALENDAR),
+        **dict.fromkeys(("leaves_published", "leaves_fielded"), LEAVES),
         "cohorts_retired": "a number of cohorts, each of K or more people",
         "state": STATE,
         "responses": SIZE,
@@ -89,8 +99,13 @@ def parts(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def sizes(result: Replay) -> dict[tuple[str, str, str], int]:
     """Facility, round and form to the K of the round."""
-    found = [(event, form) for event in result.rounds for form in event.forms]
-    return {(event.facility, event.round, form): event.policy.cohort_size for event, form in found}
+    return {
+        (event.facility, event.round, form): event.policy.sensitive_size
+        if form in event.sensitive
+        else event.policy.cohort_size
+        for event in result.rounds
+        for form in event.forms
+    }
 
 
 def small_numbers(result: Replay) -> list[str]:
@@ -150,6 +165,7 @@ def test_a_small_number_in_any_of_its_places_is_noticed() -> None:
     size = sizes(result)[row.facility, row.round, row.form]
     figure = next(one for one in result.indicators if one.responses is not None)
     node = sealed.nodes[0].model_copy(update={"headcount": 1})
+    asked = sealed.nodes[0].model_copy(update={"headcount_asked": 1})
     changed: list[tuple[Any, dict[str, Any]]] = [
         (row, {"n": size - 1, "at_risk_low": None, "at_risk_high": None}),
         (row, {"at_risk_low": 0, "at_risk_high": 0}),
@@ -157,6 +173,7 @@ def test_a_small_number_in_any_of_its_places_is_noticed() -> None:
         (figure, {"responses": 1}),
         (figure, {"responses": 0}),
         (sealed, {"nodes": (node, *sealed.nodes[1:])}),
+        (sealed, {"nodes": (asked, *sealed.nodes[1:])}),
     ]
     assert small_numbers(result) == []
     for event, update in changed:
@@ -175,7 +192,7 @@ def test_every_field_of_an_open_event_is_listed_with_the_reason_why_it_tells_of_
 
 def test_the_numbers_of_people_are_those_that_are_checked() -> None:
     listed = {f"{model.__name__}.{name}" for model, names in FIELDS.items() for name in names if names[name] == SIZE}
-    assert listed == {"CohortSealed.n", "Indicator.responses", "NodeState.headcount"}
+    assert listed == {"CohortSealed.n", "Indicator.responses", "NodeState.headcount", "NodeState.headcount_asked"}
 
 
 def test_open_events_are_those_of_the_open_topics() -> None:
@@ -184,5 +201,5 @@ def test_open_events_are_those_of_the_open_topics() -> None:
 
 
 def test_parts_are_found_at_any_depth() -> None:
-    assert set(parts(RoundSealed)) == {RoundSealed, NodeState, Policy}
+    assert set(parts(RoundSealed)) == {RoundSealed, NodeState, Policy, Season}
     assert set(parts(dict[str, tuple[NodeState | None, ...]])) == {NodeState}
