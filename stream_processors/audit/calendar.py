@@ -15,10 +15,15 @@ CHECK: Final = "rounds apart"
 
 @dataclass(frozen=True)
 class Fielded:
-    """A round of a form and the tree it was fielded on, as far as it is published."""
+    """A round of a form and the tree it was fielded on, as far as it is published.
+
+    `groups` are the rows of staff groups under a node. Of a sensitive form only the upper nodes are published, so that
+    nothing is known of its leaves.
+    """
 
     sealed: RoundRow
     nodes: Mapping[str, NodeRow]
+    groups: tuple[NodeRow, ...] = ()
 
     @cached_property
     def tree_leaves(self) -> frozenset[str]:
@@ -29,6 +34,8 @@ class Fielded:
     @cached_property
     def leaves(self) -> frozenset[str]:
         """The leaves that were asked."""
+        if self.sealed.sensitive:
+            return frozenset()
         return frozenset(leaf for leaf in self.tree_leaves if self.nodes[leaf].state != "not_fielded")
 
 
@@ -52,9 +59,11 @@ def fielded(evidence: Evidence) -> list[Fielded]:
     nodes = grouped(evidence.nodes, lambda node: node.asked)
     found = []
     for sealed in evidence.rounds:
-        of_round = {node.node: node for node in nodes.get(sealed.asked, [])}
-        _check_tree(of_round.values(), of_round, sealed.asked)
-        found.append(Fielded(sealed, of_round))
+        rows = nodes.get(sealed.asked, [])
+        of_round = {node.node: node for node in rows if not node.staff_group}
+        groups = tuple(node for node in rows if node.staff_group)
+        _check_tree([*of_round.values(), *groups], of_round, sealed.asked)
+        found.append(Fielded(sealed, of_round, groups))
     return found
 
 
@@ -76,6 +85,8 @@ def _same_days(rounds: list[Fielded]) -> Iterator[tuple[Fielded, Fielded]]:
 
 
 def _shared(one: Fielded, other: Fielded) -> str | None:
+    if one.sealed.sensitive or other.sealed.sensitive:
+        return "a sensitive form is sealed above the leaves, where they meet"
     common = sorted(one.leaves & other.leaves)
     if common:
         return f"both field {common[0]}"

@@ -12,6 +12,8 @@ from stream_processors.audit import (
     membership,
     outcomes,
     places,
+    seasons,
+    sensitive,
     sinks,
 )
 from stream_processors.audit.evidence import Evidence
@@ -37,7 +39,8 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
         (CODING, len(evidence.cohorts), lambda: _coded(evidence, known)),
         (headcounts.CHECK, len(evidence.nodes), lambda: headcounts.findings(evidence, known.values())),
         (calendar.CHECK, len(evidence.rounds), lambda: calendar.findings(evidence)),
-        (sinks.SENSITIVE, len(evidence.rounds), lambda: sinks.sensitive_findings(evidence, known.values())),
+        (seasons.CHECK, len(evidence.rounds), lambda: seasons.findings(evidence)),
+        (sensitive.CHECK, len(evidence.rounds), lambda: sensitive.findings(evidence, known.values())),
         (sinks.CHECK, sum(1 for _ in evidence.rows()), lambda: sinks.findings(evidence)),
         (figures.CHECK, len(evidence.figures), lambda: figures.findings(evidence, known)),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from typing import Final
 
 Number = int | Fraction
 Asked = tuple[str, str, str]
@@ -54,7 +55,7 @@ class CohortRow(OfAForm):
 
 @dataclass(frozen=True, slots=True)
 class FigureRow(OfAForm):
-    """One published indicator: a node's figures over a window of rounds."""
+    """One published indicator: the figures of a node, or of a staff group under it, over a window of rounds."""
 
     at: str = field(compare=False)
     facility: str
@@ -63,6 +64,8 @@ class FigureRow(OfAForm):
     round: str
     form: str
     scale: str
+    calendar: str
+    staff_group: str
     window: int
     state: str
     counts: tuple[tuple[str, int], ...]
@@ -71,7 +74,12 @@ class FigureRow(OfAForm):
     @property
     def name(self) -> str:
         """How a report calls the row."""
-        return f"figures of {self.node}, {self.round}, {self.form} {self.scale} ({self.at})"
+        group = f" ({self.staff_group})" if self.staff_group else ""
+        return f"figures of {self.node}{group}, {self.round}, {self.form} {self.scale} ({self.at})"
+
+
+LEAST_SENSITIVE: Final = 20
+"""The floor of k_sensitive, where rows do not keep what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class PolicyRow:
     identity: str
     k_sensitive: int | None = None
     headcount_slack: Number | None = None
+    sensitive_forms: tuple[str, ...] = ()
 
     @property
     def smallest(self) -> int:
@@ -97,8 +106,18 @@ class PolicyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SeasonRow:
+    """The season of a round as it is published."""
+
+    id: str
+    first: date
+    last: date
+    long_below: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoundRow(OfAForm):
-    """A sealed round and one of its forms."""
+    """A sealed round and one of its forms. `sensitive` says that the form was sealed as sensitive."""
 
     at: str = field(compare=False)
     facility: str
@@ -108,12 +127,24 @@ class RoundRow(OfAForm):
     last: date
     policy: PolicyRow
     policy_hash: str
+    sensitive: bool = False
+    calendar: str = "short"
+    season: SeasonRow | None = None
+
+    @property
+    def smallest(self) -> int:
+        """The fewest people of a cohort of this form."""
+        least = self.policy.smallest
+        return max(least, self.policy.k_sensitive or LEAST_SENSITIVE) if self.sensitive else least
 
 
 @dataclass(frozen=True, slots=True)
 class NodeRow(OfAForm):
-    """What is published of a node in a round and form beside figures. `headcount` is None where it is not shown;
-    `label` is its name in words.
+    """What is published of a node in a round and form beside figures.
+
+    `headcount` and `asked_heads`, how many people the round asked there, are None where they are not shown; `label` is
+    its name in words. `of_group` is the staff group of a leaf; with a `staff_group` the row is of all leaves of that
+    group under the node.
     """
 
     at: str = field(compare=False)
@@ -125,7 +156,10 @@ class NodeRow(OfAForm):
     kind: str
     state: str
     headcount: Number | None
+    asked_heads: Number | None
     label: str
+    of_group: str = ""
+    staff_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

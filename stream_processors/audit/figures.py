@@ -11,17 +11,21 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, Number, RetiredRow
+from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, NodeRow, Number, RetiredRow
+from stream_processors.audit.identities import grouped
 from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "figures from rows"
 DECIMALS: Final = 4
-WINDOW: Final = 4
+WINDOWS: Final = {"short": 4, "long": 1}
+"""Rounds in a window, by the calendar they are all of."""
 Z: Final = Fraction(1959964, 1000000)
 _HALF: Final = Fraction(1, 2 * 10**DECIMALS) + Fraction(1, 10**10)
 """Half of the last decimal, and what a figure computed in floating point may be off."""
 
+Place = tuple[str, str, str, str]
+"""Facility, form, node, and the staff group under it or ''."""
 Scales = Mapping[tuple[str, str], AskedScale]
 Retired = list[tuple[RetiredRow, dict[str, "Sums"]]]
 
@@ -61,14 +65,21 @@ class Exact(NamedTuple):
 
 @dataclass(slots=True)
 class Series:
-    """Of each facility, form and node: the rounds that fielded it, in the order they were sealed, and its totals.
+    """Of each place: the rounds of a calendar that fielded it, in the order they were sealed, and its totals per scale
+    and round.
 
-    `retired` are the retired cohorts in the order of their retirement, with their totals per scale.
+    `asked` are how many people each round asked there, `leaves` the leaves of a staff group that it asked, and
+    `cohorts` those of them that have a cohort, with its id. `retired` are the retired cohorts in the order of their
+    retirement, with their totals per scale.
     """
 
-    fielded: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
-    sums: dict[tuple[str, str, str, str, str], Sums] = field(default_factory=lambda: defaultdict(Sums))
-    headcounts: dict[tuple[str, str, str, str], Number | None] = field(default_factory=dict)
+    calendars: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    sensitive: set[tuple[str, str, str]] = field(default_factory=set)
+    fielded: dict[tuple[Place, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    sums: dict[tuple[Place, str, str], Sums] = field(default_factory=lambda: defaultdict(Sums))
+    asked: dict[tuple[Place, str], Number | None] = field(default_factory=dict)
+    leaves: dict[tuple[Place, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    cohorts: dict[tuple[Place, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     retired: Retired = field(default_factory=list)
 
 
@@ -89,20 +100,53 @@ def findings(evidence: Evidence, scales: Scales) -> Iterator[Finding]:
 
 def _series(evidence: Evidence) -> Series:
     series = Series()
+    rounds = sorted(fielded(evidence), key=lambda one: _order(one, evidence))
+    cohorts = grouped(evidence.cohorts, lambda row: row.asked)
+    for one in rounds:
+        _add_round(series, one)
+        _add_groups(series, one, cohorts.get(one.sealed.asked, []))
     for row in evidence.cohorts:
         for node in row.path:
-            series.sums[row.facility, row.form, node, row.scale, row.round].add(row)
-    for one in sorted(fielded(evidence), key=lambda one: _order(one, evidence)):
-        sealed = one.sealed
-        for leaf in one.leaves:
-            for node in one.nodes[leaf].path:
-                rounds = series.fielded[sealed.facility, sealed.form, node]
-                if not rounds or rounds[-1] != sealed.round:
-                    rounds.append(sealed.round)
-        for node_row in one.nodes.values():
-            series.headcounts[sealed.facility, sealed.form, node_row.node, sealed.round] = node_row.headcount
+            series.sums[(row.facility, row.form, node, ""), row.scale, row.round].add(row)
     series.retired = _retired(evidence)
     return series
+
+
+def _add_round(series: Series, one: Fielded) -> None:
+    sealed = one.sealed
+    series.calendars[sealed.asked] = sealed.calendar
+    if sealed.sensitive:
+        series.sensitive.add(sealed.asked)
+    asked = {node for leaf in one.leaves for node in one.nodes[leaf].path}
+    # of a sensitive form every place that is told at all was in the round
+    for node in one.nodes if sealed.sensitive else asked:
+        _field(series, (sealed.facility, sealed.form, node, ""), one)
+    for row in one.nodes.values():
+        series.asked[(sealed.facility, sealed.form, row.node, ""), sealed.round] = row.asked_heads
+
+
+def _add_groups(series: Series, one: Fielded, cohorts: list[CohortRow]) -> None:
+    for row in one.groups:
+        place, round_ = (row.facility, row.form, row.node, row.staff_group), row.round
+        series.asked[place, round_] = row.asked_heads
+        leaves = {leaf for leaf in one.leaves if _counts_for(one.nodes[leaf], row)}
+        if leaves:
+            _field(series, place, one)
+        series.leaves[place, round_] |= leaves
+        for cohort in cohorts:
+            if cohort.node in one.nodes and _counts_for(one.nodes[cohort.node], row):
+                series.cohorts[place, round_][cohort.node] = cohort.cohort_id
+                series.sums[place, cohort.scale, round_].add(cohort)
+
+
+def _counts_for(leaf: NodeRow, group: NodeRow) -> bool:
+    return leaf.of_group == group.staff_group and group.node in leaf.path[:-1]
+
+
+def _field(series: Series, place: Place, one: Fielded) -> None:
+    rounds = series.fielded[place, one.sealed.calendar]
+    if not rounds or rounds[-1] != one.sealed.round:
+        rounds.append(one.sealed.round)
 
 
 def _retired(evidence: Evidence) -> Retired:
@@ -121,11 +165,17 @@ def _order(one: Fielded, evidence: Evidence) -> tuple[int, str, str, str]:
     return place, sealed.last.isoformat(), sealed.first.isoformat(), sealed.round
 
 
+def _place(figure: FigureRow) -> Place:
+    return figure.facility, figure.form, figure.node, figure.staff_group
+
+
 def _compared(figure: FigureRow, series: Series, scale: AskedScale, evidence: Evidence) -> Iterator[Finding]:
-    if figure.window != WINDOW:
-        yield Finding(CHECK, "unsafe", f"a window of other than {WINDOW} rounds", rows_of([figure.name]))
+    calendar = series.calendars[figure.asked]
+    if figure.calendar != calendar or figure.window != WINDOWS.get(calendar):
+        what = f"a window that is not the one of its round, of {WINDOWS.get(calendar)} in the {calendar} calendar"
+        yield Finding(CHECK, "unsafe", what, rows_of([figure.name]))
         return
-    rounds = series.fielded.get((figure.facility, figure.form, figure.node), [])
+    rounds = series.fielded.get((_place(figure), calendar), [])
     upto = rounds[: rounds.index(figure.round) + 1] if figure.round in rounds else []
     if not upto and figure.state != "not_fielded":
         what = "figures of a node that was not asked in that round"
@@ -169,17 +219,31 @@ def _expected(figure: FigureRow, upto: list[str], series: Series, scale: AskedSc
     before = before if len(before) == figure.window else []
     left_out = _left_out(figure, {*window, *before}, series)
     held = _held(figure, window, series, left_out)
-    state = "not_fielded" if not upto else "published" if held else "withheld"
+    hidden = "not_published" if figure.asked in series.sensitive else "withheld"
+    state = "not_fielded" if not upto else "published" if held else hidden
     result |= {
         "cohorts_retired": len(left_out),
         "state": state,
         "rounds_published": len(held),
         "rounds_fielded": len(window),
     }
+    if figure.staff_group:
+        result |= _leaves(figure, window, series, left_out)
     if held:
         result |= _window(figure, held, window, series, scale)
         result |= _change(held, _held(figure, before, series, left_out), scale)
     return result
+
+
+def _leaves(figure: FigureRow, window: list[str], series: Series, left_out: Retired) -> dict[str, object]:
+    """How many leaves of a staff group were asked in the window, and how many of them have a cohort in it."""
+    place, gone = _place(figure), {row.cohort_id for row, _ in left_out}
+    asked = {leaf for name in window for leaf in series.leaves.get((place, name), ())}
+    cohorts = [item for name in window for item in series.cohorts.get((place, name), {}).items()]
+    return {
+        "leaves_published": len({leaf for leaf, cohort_id in cohorts if cohort_id not in gone}),
+        "leaves_fielded": len(asked),
+    }
 
 
 def _left_out(figure: FigureRow, rounds: set[str], series: Series) -> Retired:
@@ -190,6 +254,7 @@ def _left_out(figure: FigureRow, rounds: set[str], series: Series) -> Retired:
         if (row.facility, row.form) == (figure.facility, figure.form)
         and row.round in rounds
         and figure.node in row.path
+        and (not figure.staff_group or row.node in series.cohorts.get((_place(figure), row.round), {}))
     ]
     return concerned[: dict(figure.counts)["cohorts_retired"]]
 
@@ -197,7 +262,7 @@ def _left_out(figure: FigureRow, rounds: set[str], series: Series) -> Retired:
 def _held(figure: FigureRow, rounds: list[str], series: Series, left_out: Retired) -> list[Sums]:
     found = []
     for name in rounds:
-        sums = series.sums.get((figure.facility, figure.form, figure.node, figure.scale, name))
+        sums = series.sums.get((_place(figure), figure.scale, name))
         gone = [totals[figure.scale] for row, totals in left_out if row.round == name and figure.scale in totals]
         if sums is not None and gone:
             sums = replace(sums)
@@ -221,9 +286,12 @@ def _window(
 ) -> dict[str, object]:
     total = _together(held)
     low, high = scale.mean(total.low, total.n), scale.mean(total.high, total.n)
-    heads = [series.headcounts.get((figure.facility, figure.form, figure.node, name)) for name in window]
+    heads = [series.asked.get((_place(figure), name)) for name in window]
     known = [head for head in heads if head is not None]
-    whole = sum(known) if len(known) == len(heads) else None
+    is_told = len(known) == len(heads) and not any(
+        (figure.facility, name, figure.form) in series.sensitive for name in window
+    )
+    whole = sum(known) if is_told else None
     result: dict[str, object] = {
         "responses": total.n,
         "mean": _rounded((low + high) / 2),

@@ -15,22 +15,24 @@ MOST_SLACK: Final = 1
 
 
 def findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Finding]:
-    """Places whose cohorts hold more people than the limit that their headcount sets.
+    """Places whose cohorts hold more people than the limit that follows from how many were asked there.
 
     A hidden headcount is under K; beside a sensitive form every headcount is hidden, so it sets no limit there.
     """
-    sensitive = {scale.form for scale in scales if scale.sensitive}
+    sensitive = {(one.asked) for one in evidence.rounds if one.sensitive}
+    by_instrument = {scale.form for scale in scales if scale.sensitive}
     rows = _rows_under(evidence.cohorts)
     policies = _policies(evidence)
     for node in evidence.nodes:
         policy = policies.get(node.asked)
-        if policy is None or (node.headcount is None and node.form in sensitive):
+        is_sensitive = node.asked in sensitive or node.form in by_instrument
+        if policy is None or node.staff_group or (node.asked_heads is None and is_sensitive):
             continue
         under = rows.get((node.asked, node.node), [])
-        headcount = policy.smallest - 1 if node.headcount is None else node.headcount
+        asked = policy.smallest - 1 if node.asked_heads is None else node.asked_heads
         people = sum(row.n for row in under)
-        if people > _limit(headcount, policy):
-            what = f"{people} people are published at {node.node} in {node.round}, where {headcount} work at most"
+        if people > _limit(asked, policy):
+            what = f"{people} people are published at {node.node} in {node.round}, where {asked} were asked at most"
             yield Finding(CHECK, "unsafe", f"{what} ({node.at})", rows_of([row.name for row in under]))
 
 

@@ -79,7 +79,17 @@ def _have_other_terms(versions: Sequence[RoundRow]) -> bool:
         {one.policy.k_sensitive for one in versions} - {None},
         {one.policy.headcount_slack for one in versions} - {None},
     )
-    terms = {(one.first, one.last, replace(one.policy, k_sensitive=None, headcount_slack=None)) for one in versions}
+    terms = {
+        (
+            one.first,
+            one.last,
+            one.sensitive,
+            one.calendar,
+            one.season,
+            replace(one.policy, k_sensitive=None, headcount_slack=None),
+        )
+        for one in versions
+    }
     return len(terms) > 1 or any(len(values) > 1 for values in kept)
 
 
@@ -139,13 +149,13 @@ def _wrong_policy(sealed: RoundRow) -> str | None:
 
 
 def _hash(policy: PolicyRow) -> str:
-    return sha256_hex(
-        {
-            "k": policy.k,
-            "coalition": policy.coalition,
-            "outside": policy.outside,
-            "k_sensitive": policy.k_sensitive,
-            "headcount_slack": float(policy.headcount_slack or 0),
-            "identity": policy.identity,
-        }
-    )
+    terms = {
+        "k": policy.k,
+        "coalition": policy.coalition,
+        "outside": policy.outside,
+        "k_sensitive": policy.k_sensitive,
+        "headcount_slack": float(policy.headcount_slack or 0),
+        "identity": policy.identity,
+    }
+    named = {"sensitive_forms": list(policy.sensitive_forms)} if policy.sensitive_forms else {}
+    return sha256_hex(terms | named)

@@ -26,7 +26,7 @@ Tags = tuple[bytes, ...]
 
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """Rows of fewer than K people, and combinations of rows that leave fewer."""
-    smallest = {sealed.asked: sealed.policy.smallest for sealed in evidence.rounds}
+    smallest = {sealed.asked: sealed.smallest for sealed in evidence.rounds}
     for row in evidence.cohorts:
         if row.asked not in smallest:
             what = "a row of a round that is not sealed, or whose end is not among what was given"

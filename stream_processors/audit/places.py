@@ -14,7 +14,7 @@ CHECK: Final = "rows in their places"
 
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """Rows of nodes that their round does not have, and retirements of cohorts that were not published."""
-    paths = {(node.asked, node.node): node.path for node in evidence.nodes}
+    paths = {(node.asked, node.node, node.staff_group): node.path for node in evidence.nodes}
     sealed = {one.asked for one in evidence.rounds}
     for figure in evidence.figures:
         if figure.asked not in sealed:
@@ -22,7 +22,8 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(CHECK, "undecided", what, rows_of([figure.name]))
     rows_of_nodes: list[CohortRow | FigureRow] = [*evidence.cohorts, *evidence.figures]
     for row in rows_of_nodes:
-        if row.asked in sealed and paths.get((row.asked, row.node)) != row.path:
+        group = row.staff_group if isinstance(row, FigureRow) else ""
+        if row.asked in sealed and paths.get((row.asked, row.node, group)) != row.path:
             yield Finding(CHECK, "unsafe", "a row of a node that its round does not have there", rows_of([row.name]))
     cohorts = {(row.cohort_id, row.asked, row.path, row.node) for row in evidence.cohorts}
     for gone in evidence.retired:
@@ -30,6 +31,8 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(CHECK, "unsafe", f"a cohort that was not published is said to be retired ({gone.at})")
     rows = grouped(evidence.cohorts, lambda row: row.asked)
     for one in fielded(evidence):
+        if one.sealed.sensitive:
+            continue  # who was asked is not told
         yield from _of_nobody(one, {row.node: row for row in rows.get(one.sealed.asked, [])})
 
 

@@ -3,19 +3,16 @@ and states or headcounts that tell what figures do not.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, NodeRow, RetiredRow
+from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, NodeRow, Number, RetiredRow, RoundRow
 from stream_processors.audit.identities import grouped
-from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "nothing closed"
-SENSITIVE: Final = "sensitive forms"
 OUTCOMES: Final = frozenset(
     {
         "received",
@@ -34,12 +31,13 @@ OUTCOMES: Final = frozenset(
 _TOKEN: Final = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_STATES: Final = frozenset({"published", "withheld", "not_fielded"})
+_STATES: Final = frozenset({"published", "withheld", "not_fielded", "not_published"})
 
 
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """What the open side should not hold."""
-    smallest = {sealed.asked: sealed.policy.smallest for sealed in evidence.rounds}
+    smallest = {sealed.asked: sealed.smallest for sealed in evidence.rounds}
+    told_from = {sealed.asked: sealed.policy.smallest for sealed in evidence.rounds}
     least = min(smallest.values(), default=6)
     # a window may reach back to rounds of a smaller K
     fewest: dict[tuple[str, str], int] = {}
@@ -58,10 +56,14 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
         if responses is not None and 0 < responses < fewest.get((figure.facility, figure.form), least):
             yield Finding(CHECK, "unsafe", "figures of fewer than K people", rows_of([figure.name]), int(responses))
     for node in evidence.nodes:
-        heads = node.headcount
-        if heads is not None and (not isinstance(heads, int) or heads < smallest.get(node.asked, least)):
+        told = [node.headcount, *([node.asked_heads] if node.asked_heads else [])]
+        if any(_is_small(heads, told_from.get(node.asked, least)) for heads in told):
             yield Finding(CHECK, "unsafe", f"a headcount below K is shown: {node.node} in {node.round} ({node.at})")
     yield from _states(evidence)
+
+
+def _is_small(heads: Number | None, smallest: int) -> bool:
+    return heads is not None and (not isinstance(heads, int) or heads < smallest)
 
 
 def _of_an_extra(column: str, where: str, values: list[object], least: int) -> Finding:
@@ -97,52 +99,43 @@ def _ids(evidence: Evidence) -> Iterator[tuple[str, str]]:
         own = [row.facility, row.round, row.form]
         own += [row.node, *row.path] if isinstance(row, CohortRow | RetiredRow | FigureRow | NodeRow) else []
         own += [row.scale] if isinstance(row, CohortRow | FigureRow) else []
-        own += [row.kind] if isinstance(row, NodeRow) else []
+        own += [row.kind, *filter(None, (row.of_group, row.staff_group))] if isinstance(row, NodeRow) else []
+        own += [row.calendar, *filter(None, [row.staff_group])] if isinstance(row, FigureRow) else []
+        own += [row.season.id] if isinstance(row, RoundRow) and row.season else []
         for text in own:
             found.setdefault(text, row.at)
     yield from found.items()
 
 
 def _states(evidence: Evidence) -> Iterator[Finding]:
-    places: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for row in evidence.cohorts:
-        places[row.asked].update(row.path)
+    cohorts = grouped(evidence.cohorts, lambda row: row.asked)
     for one in fielded(evidence):
-        yield from _states_of(one, places[one.sealed.asked])
-    for versions in grouped(evidence.nodes, lambda node: (node.asked, node.node)).values():
+        yield from _states_of(one, cohorts.get(one.sealed.asked, []))
+    for versions in grouped(evidence.nodes, lambda node: (node.asked, node.node, node.staff_group)).values():
         if len(versions) > 1:
             what = f"a node was published in two versions: {versions[0].node} in {versions[0].round}"
             yield Finding(CHECK, "unsafe", what)
 
 
-def _states_of(one: Fielded, published: set[str]) -> Iterator[Finding]:
+def _states_of(one: Fielded, cohorts: list[CohortRow]) -> Iterator[Finding]:
     asked = {node for leaf in one.leaves for node in one.nodes[leaf].path}
+    published = {node for row in cohorts for node in row.path}
     for node in one.nodes.values():
-        expected = "published" if node.node in published else "withheld" if node.node in asked else "not_fielded"
-        if node.state != expected:
-            state = node.state if node.state in _STATES else "of no known state"
-            what = f"{node.node} in {node.round} is {state}, but by the rows it is {expected} ({node.at})"
-            yield Finding(CHECK, "unsafe", what)
+        yield from _wrong_state(node, node.node in published, node.node in asked, one.sealed.sensitive)
+    own = {row.node for row in cohorts}
+    for group in one.groups:
+        leaves = {
+            name
+            for name, leaf in one.nodes.items()
+            if leaf.of_group == group.staff_group and group.node in leaf.path[:-1]
+        }
+        yield from _wrong_state(group, not leaves.isdisjoint(own), not leaves.isdisjoint(asked), False)
 
 
-def sensitive_findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Finding]:
-    """Rows of sensitive forms that are too fine: too few people, too low a place, or a state or headcount beside."""
-    forms = {scale.form for scale in scales if scale.sensitive}
-    rows = grouped((row for row in evidence.cohorts if row.form in forms), lambda row: row.asked)
-    for one in fielded(evidence):
-        if one.sealed.form in forms:
-            yield from _sensitive(one, rows.get(one.sealed.asked, []))
-
-
-def _sensitive(one: Fielded, rows: list[CohortRow]) -> Iterator[Finding]:
-    smallest = one.sealed.policy.k_sensitive or 20
-    for row in rows:
-        if row.n < smallest:
-            what = f"a sensitive form of fewer than {smallest} people"
-            yield Finding(SENSITIVE, "unsafe", what, rows_of([row.name]), int(row.n))
-        if row.node in one.tree_leaves:
-            yield Finding(SENSITIVE, "unsafe", "a sensitive form was sealed at a leaf", rows_of([row.name]))
-    for node in one.nodes.values():
-        if node.node in one.tree_leaves or node.headcount is not None or node.state not in ("published", "withheld"):
-            what = f"a state or headcount beside a sensitive form: {node.node} in {node.round} ({node.at})"
-            yield Finding(SENSITIVE, "unsafe", what)
+def _wrong_state(node: NodeRow, published: bool, asked: bool, sensitive: bool) -> Iterator[Finding]:
+    hidden = "not_published" if sensitive else "withheld" if asked else "not_fielded"
+    expected = "published" if published else hidden
+    if node.state != expected:
+        state = node.state if node.state in _STATES else "of no known state"
+        what = f"{node.node} in {node.round} is {state}, but by the rows it is {expected} ({node.at})"
+        yield Finding(CHECK, "unsafe", what)

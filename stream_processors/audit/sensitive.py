@@ -1,0 +1,113 @@
+"""Sensitive forms: sealed of enough people and high enough, one state per place, nothing beside it, and opting in open.
+
+Whether somebody answered is an answer there. Source: docs/privacy.md, "Sensitive forms".
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from stream_processors.audit.calendar import Fielded, fielded
+from stream_processors.audit.evidence import CohortRow, Evidence, NodeRow, Number
+from stream_processors.audit.identities import grouped
+from stream_processors.audit.instruments import AskedScale
+from stream_processors.audit.report import Finding, rows_of
+
+CHECK: Final = "sensitive forms"
+DEPARTMENT: Final = "department"
+STATES: Final = frozenset({"published", "not_published"})
+
+
+def findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Finding]:
+    """Forms that should have been sealed as sensitive, and rows of sensitive forms that tell too much."""
+    by_instrument = {scale.form for scale in scales if scale.sensitive}
+    low = _too_low(evidence)
+    rounds = fielded(evidence)
+    ordinary = grouped((one for one in rounds if not one.sealed.sensitive), _round)
+    rows = grouped(evidence.cohorts, lambda row: row.asked)
+    for one in rounds:
+        sealed = one.sealed
+        should_be = sealed.form in by_instrument or sealed.form in sealed.policy.sensitive_forms
+        if should_be and not sealed.sensitive:
+            what = f"{sealed.form} in {sealed.round} is sensitive and was sealed like any other form ({sealed.at})"
+            yield Finding(CHECK, "unsafe", what)
+        if sealed.sensitive:
+            asked = ordinary.get(_round(one), [])
+            yield from _of_a_form(one, rows.get(sealed.asked, []), low.get(sealed.facility, frozenset()))
+            yield from _opting_in(one, rows.get(sealed.asked, []), asked[0].nodes if asked else {})
+
+
+def _round(one: Fielded) -> tuple[str, str]:
+    return one.sealed.facility, one.sealed.round
+
+
+def _too_low(evidence: Evidence) -> dict[str, frozenset[str]]:
+    """Per facility the kinds of places where a sensitive form may not be sealed, as far as the trees tell.
+
+    Below a department; without departments, below the second place of a path, and where nothing lies under it.
+    """
+    found = {}
+    for facility, rows in grouped(evidence.nodes, lambda node: node.facility).items():
+        kinds = {(node.asked, node.node): node.kind for node in rows if not node.staff_group}
+        above: set[str] = set()
+        below: set[str] = set()
+        for node in rows:
+            lines = [kinds.get((node.asked, name), "") for name in node.path]
+            above.update(lines[:-1])
+            below.update(lines[lines.index(DEPARTMENT) + 1 :] if DEPARTMENT in lines else ())
+        if DEPARTMENT in kinds.values():
+            lowest = {node.kind for node in rows if not node.staff_group} - above - {DEPARTMENT}
+            found[facility] = frozenset(below | lowest)
+        else:
+            deep = {node.kind for node in rows if len(node.path) > 2}
+            told = {node.kind for node in rows if len(node.path) == 2 and node.state not in STATES}
+            found[facility] = frozenset(deep | (told - above))
+    return found
+
+
+def _of_a_form(one: Fielded, rows: list[CohortRow], low: frozenset[str]) -> Iterator[Finding]:
+    smallest = one.sealed.smallest
+    for row in rows:
+        if row.n < smallest:
+            what = f"a sensitive form of fewer than {smallest} people"
+            yield Finding(CHECK, "unsafe", what, rows_of([row.name]), int(row.n))
+        if row.node in one.nodes and one.nodes[row.node].kind in low:
+            yield Finding(CHECK, "unsafe", "a sensitive form was sealed below a department", rows_of([row.name]))
+    for node in [*one.nodes.values(), *one.groups]:
+        if wrong := _beside(node, low):
+            what = f"{wrong} beside a sensitive form: {node.node} in {node.round} ({node.at})"
+            yield Finding(CHECK, "unsafe", what)
+
+
+def _beside(node: NodeRow, low: frozenset[str]) -> str | None:
+    if node.kind in low or node.staff_group:
+        return "a state of a place below departments"
+    if node.headcount is not None or node.asked_heads is not None:
+        return "a headcount"
+    if node.state not in STATES:
+        return "a state that tells more than whether anything is published"
+    return None
+
+
+def _opting_in(one: Fielded, rows: list[CohortRow], asked: Mapping[str, NodeRow]) -> Iterator[Finding]:
+    """Cohorts from which follows who opted in, as all or nearly all who were asked are in them.
+
+    How many were asked is told by an ordinary form of the same round, if there is one.
+    """
+    guard, cohorts = one.sealed.policy.guard, {row.node: row for row in rows}
+    for node, row in cohorts.items():
+        deeper = [other for other in cohorts if other != node and node in cohorts[other].path]
+        most = _most_asked(node, deeper, asked, one.sealed.policy.smallest)
+        if most is not None and row.n > most - guard:
+            what = f"of at most {most} people who were asked {row.n} are in a cohort of a sensitive form"
+            yield Finding(CHECK, "unsafe", what, rows_of([row.name]))
+
+
+def _most_asked(node: str, deeper: list[str], asked: Mapping[str, NodeRow], smallest: int) -> Number | None:
+    """The most people who can have been asked at the leaves whose members may be in a cohort."""
+    above = {row.path[-2] for row in asked.values() if len(row.path) > 1}
+    total: Number = 0
+    for leaf, row in asked.items():
+        if leaf not in above and node in row.path and not any(other in row.path for other in deeper):
+            # a hidden number is anything below K
+            total += smallest - 1 if row.asked_heads is None else row.asked_heads
+    return total if node in asked else None
