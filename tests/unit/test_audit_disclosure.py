@@ -331,11 +331,12 @@ def test_a_policy_without_its_hash_is_found(rows: Published) -> None:
 def test_a_sensitive_form_at_a_unit_is_found(rows: Published) -> None:
     row, sealed = unit_row(rows), rows.rounds[0]
     sealed["forms"] = [*sealed["forms"], "phq_2"]
+    sealed["sensitive"] = ["phq_2"]
     for node in sealed["nodes"]:
         node["states"]["phq_2"] = "published"
     rows.cohorts.append(renamed(row, round=sealed["round"], form="phq_2", scale="total"))
     found = [one.what for one in _undisturbed(rows) if one.check == "sensitive forms"]
-    assert any("sealed at a leaf" in what for what in found)
+    assert any("sealed below a department" in what for what in found)
     assert any("fewer than 30" in what for what in found)
 
 

@@ -30,7 +30,8 @@ def row(n: int, place: tuple[str, ...] = PLACE, scale: str = "burnout") -> Cohor
 
 def node(headcount: Number | None, place: tuple[str, ...] = PLACE) -> NodeRow:
     """A place at which so many work."""
-    return NodeRow("nodes", "st-anna", "2026-W41", "sib5", place[-1], place, "unit", "published", headcount, "a name")
+    asked = ("st-anna", "2026-W41", "sib5")
+    return NodeRow("nodes", *asked, place[-1], place, "unit", "published", headcount, headcount, "a name")
 
 
 def evidence(*rows: CohortRow | NodeRow | RoundRow) -> Evidence:
@@ -55,7 +56,10 @@ def test_the_first_person_over_the_limit_is_noticed(headcount: int, slack: Fract
     assert not list(over_the_limit(evidence(sealed, node(headcount), row(most))))
     (found,) = over_the_limit(evidence(sealed, node(headcount), row(most + 1)))
     assert (found.verdict, [term.row for term in found.combination]) == ("unsafe", [row(most + 1).name])
-    assert found.what == f"{most + 1} people are published at icu in 2026-W41, where {headcount} work at most (nodes)"
+    assert (
+        found.what
+        == f"{most + 1} people are published at icu in 2026-W41, where {headcount} were asked at most (nodes)"
+    )
 
 
 def test_cohorts_under_a_place_count_there_once_each_whatever_the_number_of_scales() -> None:
@@ -75,7 +79,7 @@ def test_where_the_slack_is_not_kept_only_what_no_policy_allows_is_noticed() -> 
 def test_a_hidden_headcount_is_under_k() -> None:
     assert not list(over_the_limit(evidence(SEALED, node(None), row(12))))
     (found,) = over_the_limit(evidence(SEALED, node(None), row(13)))
-    assert "where 10 work at most" in found.what
+    assert "where 10 were asked at most" in found.what
 
 
 def test_beside_a_sensitive_form_a_hidden_headcount_sets_no_limit() -> None:
