@@ -128,11 +128,10 @@ def _check_overlap(event: RoundOpened, known: Fielding, now: Organisation, catal
     if apart or not common:
         return
     # a sensitive form is sealed above the leaves, so that rounds of different leaves still meet in one node
-    if any(is_sensitive(catalogue[form], policy) for form in common for policy in (event.policy, other.policy)):
-        raise DataError(Reason.ROUND_OVERLAPS)
+    meet = any(is_sensitive(catalogue[form], policy) for form in common for policy in (event.policy, other.policy))
     # people of a unit that is new since then may have answered under its former id; those of one that is gone may
     # answer now in any other
     strangers = set(event.leaves) - set(known.organisation.leaves())
     gone = set(other.leaves) - set(now.leaves())
-    if strangers or gone or set(event.leaves) & set(other.leaves):
+    if meet or strangers or gone or set(event.leaves) & set(other.leaves):
         raise DataError(Reason.ROUND_OVERLAPS)
