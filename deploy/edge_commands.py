@@ -9,7 +9,7 @@ import typer
 
 from deploy.control import Control, open_keystore
 from deploy.output import AsJson, print_json, print_rows, printable, progress, working
-from deploy.round_commands import Facility, Yes, announce
+from deploy.round_options import Facility, Yes, announce
 from deploy.rounds import organisation_of
 from deploy.settings import Settings
 from deploy.submit import Reading, fitted, keys_of, read_file, send, terms_of
