@@ -1,7 +1,8 @@
 """Whether the people a round asked at each place add up, as far as they are shown.
 
-Where all leaves of a place were asked it is the place's headcount, else the sum of what was asked below it; a staff group
-is the sum of its leaves. What is hidden is a range, so that a sum of hidden numbers can be told wrong only beyond it.
+Where all leaves of a place were asked it is the place's headcount, else the sum of what was asked below it; a staff
+group is the sum of its leaves. What is hidden is a range, so that a sum of hidden numbers can be told wrong only beyond
+it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -115,7 +115,7 @@ def _opting_in(one: Fielded, rows: list[CohortRow], asked: Mapping[str, NodeRow]
         deeper = [other for other in cohorts if other != node and node in cohorts[other].path]
         least, most = _at_leaves(node, deeper, asked, one.sealed.policy.smallest)
         above = _told_above(node, deeper, asked)
-        # a place may have been given a headcount that is not its leaves' sum: then theirs decide, as far as they are told
+        # a place may have been given a headcount that is not its leaves' sum; sealing goes by the leaves
         nearer = above if above is not None and least <= above < most else most
         if row.n > nearer - guard:
             verdict: Literal["unsafe", "undecided"] = "unsafe" if row.n > most - guard else "undecided"
@@ -137,7 +137,9 @@ def _at_leaves(node: str, deeper: list[str], asked: Mapping[str, NodeRow], small
 
 def _told_above(node: str, deeper: list[str], asked: Mapping[str, NodeRow]) -> Number | None:
     """How many were asked at a node but for those of deeper cohorts, by what is told of these places themselves."""
-    nearest = [one for one in deeper if not any(other in asked[one].path[:-1] for other in deeper if other in asked)]
+    if not asked.keys() >= set(deeper):
+        return None
+    nearest = [one for one in deeper if not any(other in asked[one].path[:-1] for other in deeper)]
     heads = [asked[one].asked_heads for one in [node, *nearest]]
     known = [Fraction(one) for one in heads if one is not None]
     return known[0] - sum(known[1:]) if len(known) == len(heads) else None

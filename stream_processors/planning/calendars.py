@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
-from math import comb
+from math import exp, lgamma, log
 from random import Random
 from typing import Final
 
@@ -16,9 +16,12 @@ MOST_HEADS: Final = 100_000
 @cache
 def _distribution(heads: int, chance: float) -> tuple[float, ...]:
     """P(n answer) for n = 0 to heads, each with the same chance, independently of one another in one round."""
-    if chance in (0.0, 1.0):
+    if not 0 < chance < 1:
         return tuple(float(n == round(heads * chance)) for n in range(heads + 1))
-    return tuple(comb(heads, n) * chance**n * (1 - chance) ** (heads - n) for n in range(heads + 1))
+    yes, no = log(chance), log(1 - chance)
+    # by logarithms: the coefficients of a large leaf are no floating point numbers
+    ways = (lgamma(heads + 1) - lgamma(n + 1) - lgamma(heads - n + 1) for n in range(heads + 1))
+    return tuple(exp(way + n * yes + (heads - n) * no) for n, way in enumerate(ways))
 
 
 @cache

@@ -28,10 +28,10 @@ def mean_half_width(answers: float) -> float:
 def days_to_see(answers: float, figures: float, round_days: float) -> float:
     """Days until half a standard deviation shows at a leaf in 80 % of cases; infinite if not within two years.
 
-    `answers` are those of a round in which the leaf has figures, `figures` the chance that it has. It shows once the mean
-    since the change differs from that of the half year before by more than the 95 % interval of the difference:
-    SHIFT^2 = (1.96 + 0.84)^2 * (1 / answers since + 1 / answers before). Rounds count as independent: the same people
-    answer again and differ less from themselves, so that it shows sooner rather than later.
+    `answers` are those of a round in which the leaf has figures, `figures` the chance that it has. It shows once the
+    mean since the change differs from that of the half year before by more than the 95 % interval of the difference:
+    SHIFT^2 = (1.96 + 0.84)^2 * (1 / answers since + 1 / answers before). Rounds count as independent. Where the same
+    people answer again they differ less from themselves, and it shows sooner.
     """
     if not answers or not figures:
         return inf

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-from stream_processors.planning.calendars import chance_of_figures
-
 Habit = Callable[[Random], float]
 """One person's own chance to answer a round, drawn."""
 
@@ -17,18 +15,13 @@ def most_answers(random: Random, heads: int, habit: Habit, rounds: int) -> int:
 
 def heard_once(
     random: Random, heads: Sequence[int], habit: Habit, rounds: int, sizes: Sequence[int], draws: int
-) -> Mapping[int, float]:
-    """Per cohort size, the share of leaves that have figures of their own in at least one of the rounds."""
-    counts = dict.fromkeys(sizes, 0)
-    for _ in range(draws):
-        for leaf in heads:
-            # fewer people than any cohort never have figures, whoever answers
-            most = most_answers(random, leaf, habit, rounds) if leaf >= min(sizes) else 0
+) -> Mapping[int, list[float]]:
+    """Per cohort size, each leaf's chance of figures of its own in at least one of the rounds."""
+    counts = {size: [0] * len(heads) for size in sizes}
+    for position, leaf in enumerate(heads):
+        # fewer people than any cohort never have figures, whoever answers
+        for _ in range(draws if leaf >= min(sizes) else 0):
+            most = most_answers(random, leaf, habit, rounds)
             for size in sizes:
-                counts[size] += most >= size
-    return {size: count / (draws * len(heads)) for size, count in counts.items()}
-
-
-def heard_in_a_long_round(heads: Sequence[int], chance: float, size: int) -> float:
-    """The expected number of leaves with figures of their own in one long round."""
-    return sum(chance_of_figures(leaf, chance, size) for leaf in heads)
+                counts[size][position] += most >= size
+    return {size: [count / draws for count in found] for size, found in counts.items()}

@@ -1,4 +1,4 @@
-"""What becomes of the leaves and their answers in a round: counts are drawn, and the real rule of sealing splits them."""
+"""What becomes of leaves and their answers in a round: counts are drawn, and the real rule of sealing splits them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
