@@ -4,7 +4,8 @@ Whether somebody answered is an answer there. Source: docs/privacy.md, "Sensitiv
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from fractions import Fraction
+from typing import Final, Literal
 
 from stream_processors.audit.calendar import Fielded, fielded
 from stream_processors.audit.evidence import CohortRow, Evidence, NodeRow, Number
@@ -30,10 +31,15 @@ def findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Findi
         if should_be and not sealed.sensitive:
             what = f"{sealed.form} in {sealed.round} is sensitive and was sealed like any other form ({sealed.at})"
             yield Finding(CHECK, "unsafe", what)
+        if sealed.sensitive and not should_be:
+            # of a sensitive form nothing is told that ordinary ones are checked by
+            what = f"{sealed.form} in {sealed.round} is said to be sensitive, by no instrument or policy ({sealed.at})"
+            yield Finding(CHECK, "unsafe", what)
         if sealed.sensitive:
             asked = ordinary.get(_round(one), [])
             yield from _of_a_form(one, rows.get(sealed.asked, []), low.get(sealed.facility, frozenset()))
             yield from _opting_in(one, rows.get(sealed.asked, []), asked[0].nodes if asked else {})
+            yield from _untold(one, asked[0].nodes if asked else {})
 
 
 def _round(one: Fielded) -> tuple[str, str]:
@@ -88,6 +94,15 @@ def _beside(node: NodeRow, low: frozenset[str]) -> str | None:
     return None
 
 
+def _untold(one: Fielded, asked: Mapping[str, NodeRow]) -> Iterator[Finding]:
+    """Places without a state where others of their kind have one: having none would be a third state."""
+    told = {node.kind for node in one.nodes.values()}
+    for name, node in asked.items():
+        if node.kind in told and name not in one.nodes:
+            what = f"{name} in {node.round} has no state of a sensitive form, and others of its kind have ({node.at})"
+            yield Finding(CHECK, "unsafe", what)
+
+
 def _opting_in(one: Fielded, rows: list[CohortRow], asked: Mapping[str, NodeRow]) -> Iterator[Finding]:
     """Cohorts from which follows who opted in, as all or nearly all who were asked are in them.
 
@@ -95,19 +110,36 @@ def _opting_in(one: Fielded, rows: list[CohortRow], asked: Mapping[str, NodeRow]
     """
     guard, cohorts = one.sealed.policy.guard, {row.node: row for row in rows}
     for node, row in cohorts.items():
+        if node not in asked:
+            continue
         deeper = [other for other in cohorts if other != node and node in cohorts[other].path]
-        most = _most_asked(node, deeper, asked, one.sealed.policy.smallest)
-        if most is not None and row.n > most - guard:
-            what = f"of at most {most} people who were asked {row.n} are in a cohort of a sensitive form"
-            yield Finding(CHECK, "unsafe", what, rows_of([row.name]))
+        least, most = _at_leaves(node, deeper, asked, one.sealed.policy.smallest)
+        above = _told_above(node, deeper, asked)
+        # a place may have been given a headcount that is not its leaves' sum; sealing goes by the leaves
+        nearer = above if above is not None and least <= above < most else most
+        if row.n > nearer - guard:
+            verdict: Literal["unsafe", "undecided"] = "unsafe" if row.n > most - guard else "undecided"
+            what = f"of {nearer} people at most who were asked {row.n} are in a cohort of a sensitive form"
+            yield Finding(CHECK, verdict, what, rows_of([row.name]))
 
 
-def _most_asked(node: str, deeper: list[str], asked: Mapping[str, NodeRow], smallest: int) -> Number | None:
-    """The most people who can have been asked at the leaves whose members may be in a cohort."""
+def _at_leaves(node: str, deeper: list[str], asked: Mapping[str, NodeRow], smallest: int) -> tuple[Number, Number]:
+    """The fewest and most people who can have been asked at the leaves whose members may be in a cohort."""
     above = {row.path[-2] for row in asked.values() if len(row.path) > 1}
-    total: Number = 0
+    least, most = Fraction(0), Fraction(0)
     for leaf, row in asked.items():
         if leaf not in above and node in row.path and not any(other in row.path for other in deeper):
             # a hidden number is anything below K
-            total += smallest - 1 if row.asked_heads is None else row.asked_heads
-    return total if node in asked else None
+            least += row.asked_heads or 0
+            most += smallest - 1 if row.asked_heads is None else row.asked_heads
+    return least, most
+
+
+def _told_above(node: str, deeper: list[str], asked: Mapping[str, NodeRow]) -> Number | None:
+    """How many were asked at a node but for those of deeper cohorts, by what is told of these places themselves."""
+    if not asked.keys() >= set(deeper):
+        return None
+    nearest = [one for one in deeper if not any(other in asked[one].path[:-1] for other in deeper)]
+    heads = [asked[one].asked_heads for one in [node, *nearest]]
+    known = [Fraction(one) for one in heads if one is not None]
+    return known[0] - sum(known[1:]) if len(known) == len(heads) else None
