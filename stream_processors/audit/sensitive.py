@@ -15,6 +15,7 @@ from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "sensitive forms"
 DEPARTMENT: Final = "department"
+SECOND: Final = 2
 STATES: Final = frozenset({"published", "not_published"})
 
 
@@ -37,7 +38,7 @@ def findings(evidence: Evidence, scales: Iterable[AskedScale]) -> Iterator[Findi
             yield Finding(CHECK, "unsafe", what)
         if sealed.sensitive:
             asked = ordinary.get(_round(one), [])
-            yield from _of_a_form(one, rows.get(sealed.asked, []), low.get(sealed.facility, frozenset()))
+            yield from _of_a_form(one, rows.get(sealed.asked, []), low.get(_round(one), frozenset()))
             yield from _opting_in(one, rows.get(sealed.asked, []), asked[0].nodes if asked else {})
             yield from _untold(one, asked[0].nodes if asked else {})
 
@@ -46,28 +47,42 @@ def _round(one: Fielded) -> tuple[str, str]:
     return one.sealed.facility, one.sealed.round
 
 
-def _too_low(evidence: Evidence) -> dict[str, frozenset[str]]:
-    """Per facility the kinds of places where a sensitive form may not be sealed, as far as the trees tell.
+def _too_low(evidence: Evidence) -> dict[tuple[str, str], frozenset[str]]:
+    """Per facility and round the kinds of places where a sensitive form may not be sealed, as far as the trees tell.
 
-    Below a department; without departments, below the second place of a path, and where nothing lies under it.
+    A round of sensitive forms alone does not list what lies below, so that other rounds of the facility tell it, unless
+    levels have changed places between them.
     """
-    found = {}
-    for facility, rows in grouped(evidence.nodes, lambda node: node.facility).items():
-        kinds = {(node.asked, node.node): node.kind for node in rows if not node.staff_group}
-        above: set[str] = set()
-        below: set[str] = set()
-        for node in rows:
-            lines = [kinds.get((node.asked, name), "") for name in node.path]
-            above.update(lines[:-1])
-            below.update(lines[lines.index(DEPARTMENT) + 1 :] if DEPARTMENT in lines else ())
-        if DEPARTMENT in kinds.values():
-            lowest = {node.kind for node in rows if not node.staff_group} - above - {DEPARTMENT}
-            found[facility] = frozenset(below | lowest)
-        else:
-            deep = {node.kind for node in rows if len(node.path) > 2}
-            told = {node.kind for node in rows if len(node.path) == 2 and node.state not in STATES}
-            found[facility] = frozenset(deep | (told - above))
-    return found
+    rounds = grouped(evidence.nodes, lambda node: (node.facility, node.round))
+    found = {name: _levels([row for row in rows if not row.staff_group]) for name, rows in rounds.items()}
+    result = {}
+    for (facility, round_), (own, _) in found.items():
+        others = [kinds for (where, _), kinds in found.items() if where == facility]
+        low = frozenset[str]().union(*(low for low, _ in others))
+        high = frozenset[str]().union(*(high for _, high in others))
+        result[facility, round_] = own | (low - high)
+    return result
+
+
+def _levels(rows: list[NodeRow]) -> tuple[frozenset[str], frozenset[str]]:
+    """The kinds that lie too low, and those that do not.
+
+    Too low is what is below a department; without departments, below the second place of a path, and what nothing lies
+    under.
+    """
+    kinds = {(node.asked, node.node): node.kind for node in rows}
+    paths = [[kinds.get((node.asked, name), "") for name in node.path] for node in rows]
+    above = {kind for path in paths for kind in path[:-1]}
+    top = {path[0] for path in paths}
+    if DEPARTMENT in kinds.values():
+        through = [(path, path.index(DEPARTMENT) + 1) for path in paths if DEPARTMENT in path]
+        below = {kind for path, depth in through for kind in path[depth:]}
+        high = top | {kind for path, depth in through for kind in path[:depth]}
+        return frozenset(below | (set(kinds.values()) - above - high)), frozenset(high)
+    deep = {path[-1] for path in paths if len(path) > SECOND}
+    told = {node.kind for node in rows if len(node.path) == SECOND and node.state not in STATES}
+    high = top | {path[-1] for path in paths if len(path) == SECOND and path[-1] in above}
+    return frozenset(deep | (told - above)), frozenset(high)
 
 
 def _of_a_form(one: Fielded, rows: list[CohortRow], low: frozenset[str]) -> Iterator[Finding]:

@@ -83,6 +83,7 @@ def _at_a_unit(rows: Published) -> None:
     row = cohort(rows, "surgery")
     rows.cohorts[rows.cohorts.index(row)] = renamed(row, node="ward-1", path=["general", "surgery", "ward-1"])
     place(rows, "ward-1")["states"]["phq_2"] = "published"
+    rows.manifests = None
 
 
 def _everybody(rows: Published) -> None:
@@ -179,6 +180,7 @@ def test_rounds_of_a_sensitive_form_share_no_day_whatever_their_units() -> None:
         node["states"]["phq_2"] = "not_published"
     for given, expected in ((sealed, "unsafe"), (apart, "safe")):
         both = first.copy().add(Published(rounds=[given]))
+        both.indicators = []
         report = both.audited()
         assert report.verdict == expected
         assert any(one.check == "rounds apart" for one in report.findings) == (expected == "unsafe")
@@ -191,3 +193,36 @@ def test_a_sensitive_form_of_fewer_than_k_and_its_coalition_is_found_under_a_lar
     _fewer(rows, "surgery", 49)
     assert row["n"] < 50
     assert "a sensitive form of fewer than 50 people" in of_the_check(rows)
+
+
+@pytest.mark.parametrize("levels", [TREE, ("facility", "division", "unit")])
+def test_a_unit_in_a_round_of_a_sensitive_form_alone_is_found(levels: tuple[str, ...]) -> None:
+    rows = asked("phq_2", levels=levels)
+    path = ["general", "kitchen", "cooks"]
+    unit = {"node": "cooks", "path": path, "name": "Cooks", "kind": "unit", "states": {"phq_2": "not_published"}}
+    rows.rounds[0]["nodes"].append(unit)
+    assert of_the_check(rows) == [
+        "a state of a place below departments beside a sensitive form: cooks in r1 (rounds.jsonl line 1, nodes)"
+    ]
+
+
+def test_where_units_lie_right_under_the_facility_another_round_tells_that_they_are_leaves() -> None:
+    heads = {place.split("/")[1]: count for place, count in HEADS.items()}
+    dates: Raw = {"first_answer_date": "2026-02-02", "last_answer_date": "2026-02-08"}
+    alone, ordinary = opening(LEAVES, forms=["phq_2"]), opening(LEAVES, "r2", **dates)
+    body = [*answers("r1", COUNTS, "phq_2"), closing(), ordinary, closing("r2")]
+    rows = published(replayed([record(heads, ("facility", "unit")), alone, *body]))
+    assert rows.audited().verdict == "safe"
+    unit = {"node": "cooks", "path": ["general", "cooks"], "name": "Cooks", "kind": "unit"}
+    rows.rounds[0]["nodes"].append(unit | {"states": {"phq_2": "not_published"}})
+    assert len(of_the_check(rows)) == 1
+
+
+def test_levels_that_changed_places_between_rounds_are_judged_by_each_rounds_own_tree() -> None:
+    turned = ("facility", "unit", "department")
+    dates: Raw = {"first_answer_date": "2026-02-02", "last_answer_date": "2026-02-08"}
+    first = [opening(LEAVES, forms=["sib5", "phq_2"]), *answers("r1", COUNTS, "phq_2"), closing()]
+    second = [opening(LEAVES, "r2", forms=["sib5", "phq_2"], **dates)]
+    body = [*second, *answers("r2", COUNTS, "phq_2", "2026-02-03"), closing("r2")]
+    report = published(replayed([record(HEADS), *first, record(HEADS, turned), *body])).audited()
+    assert (report.verdict, report.findings) == ("safe", [])
