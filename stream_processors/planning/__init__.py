@@ -1,1 +1,0 @@
-"""What a programme would publish, from headcounts and an expected response, before anything is fielded."""
