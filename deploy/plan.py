@@ -21,9 +21,9 @@ CAPTION: Final = (
     "Per round, each place in the calendar it is in: own = places with figures of their own, pooled = in the figures "
     "of a place above, none = withheld. heard = answers in figures of the place they were given at. season = places "
     "with own figures at least once a season. risk = points between the ends of the 95 % interval of the at-risk "
-    "share, at a published place of median size; mean = half its mean's interval, in standard deviations. shift = weeks until half "
-    "a standard deviation is seen, at the median place; never = places that do not see it within two years. "
-    "> marks the proposal, = the default policy as it is without it."
+    "share, at a published place of median size; mean = half its mean's interval, in standard deviations. "
+    "shift = weeks until half a standard deviation is seen, at the median place; never = places that do not see it "
+    "within two years. > marks the proposal, = the default policy as it is without it."
 )
 _COLUMNS: Final = ("calendars", "own", "pooled", "none", "heard", "season", "risk", "mean", "shift", "never")
 

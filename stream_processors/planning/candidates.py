@@ -1,5 +1,6 @@
 """What can be chosen: the policy, how many levels of the organisation, the length of a round, and the calendars."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 from math import exp, lgamma, log, log1p
@@ -84,15 +85,15 @@ def threshold(size: int, response: float, reliable: float) -> int:
 
     By headcount alone: at least `size` of so many people answer, each with this probability.
     """
-    people = size
-    while _at_least(size, people, response) < reliable:
-        people += 1
-        if people > MOST_PEOPLE:
-            raise InputRefused(
-                f"with {response:.1%} answering, no unit of up to {MOST_PEOPLE} people is published by itself with a "
-                f"chance of {reliable:.0%}: ask for less, or make the rounds longer"
-            )
-    return people
+    sizes = range(size, MOST_PEOPLE + 1)
+    # more people are never less likely to give enough answers
+    found = bisect_left(sizes, True, key=lambda people: _at_least(size, people, response) >= reliable)
+    if found == len(sizes):
+        raise InputRefused(
+            f"with {response:.1%} answering, no unit of up to {MOST_PEOPLE} people is published by itself with a "
+            f"chance of {reliable:.0%}: ask for less, or make the rounds longer"
+        )
+    return sizes[found]
 
 
 def _at_least(size: int, people: int, response: float) -> float:
