@@ -48,6 +48,7 @@ attacks: $(UV) ## The disclosure attacks; writes their table into docs/privacy.m
 bench: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## The benchmarks (KAFKA=apache); each ends with RESULT lines
 	$(RUN) python -m benchmarks.steps
 	$(RUN) python -m benchmarks.audit
+	$(RUN) python -m benchmarks.plan
 	$(RUN) python -m benchmarks.live --kafka $(KAFKA)
 	$(RUN) python -m benchmarks.consume --kafka $(KAFKA)
 	$(if $(filter apache,$(KAFKA)),$(RUN) python -m benchmarks.restart)

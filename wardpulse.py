@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.topic_commands": ("topics",),
     "deploy.acl_commands": ("acls",),
     "deploy.certificate_commands": ("certificates",),
+    "deploy.plan_commands": ("plan",),
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit", "organisation"),
     "producers.commands": ("simulate", "mapping"),

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from deploy.files import replacing
 from deploy.resources import catalogue
 from producers.simulate import Simulated, Simulation, Truth, simulate, truth_json
+from producers.simulation.habits import MEAN_RESPONSE
+from producers.simulation.settings import Population
 from producers.sources.csv_file import read
 from producers.sources.first_mapping import first_mapping
 from producers.sources.mapping import examine_mapping
@@ -20,7 +22,9 @@ _SIMULATE_HELP = (
     "For trials only: the persons are invented, and every key comes from the seed, so whoever knows the seed can "
     "undo the tokens. The same seed gives the same bytes. Unless --clean is given, some answers come twice, changed, "
     "late or incomplete, and some records are not events at all, as in real life.\n\n"
-    "Example: wardpulse simulate --out events.jsonl --staff 3000 --rounds 12 --seed 7 --truth truth.json"
+    "Examples:\n\n"
+    "wardpulse simulate --out events.jsonl --staff 3000 --rounds 12 --seed 7 --truth truth.json\n\n"
+    "wardpulse simulate --out events.jsonl --responders habitual --response 0.3 --long-below 34"
 )
 
 _MAPPING_HELP = """Mappings: what the columns of a survey export mean.
@@ -59,8 +63,17 @@ def _simulate(
     seed: Annotated[int, typer.Option(help="Everything follows from it, keys included.", min=0)] = 7,
     clean: Annotated[bool, typer.Option("--clean", help="Only answers that will be admitted.")] = False,
     truth: Annotated[Path | None, typer.Option(help="File for the truth over all staff, JSON.")] = None,
+    responders: Annotated[
+        Population, typer.Option(help="Who answers: three kinds of people, everybody alike, or people with habits.")
+    ] = "mixed",
+    response: Annotated[
+        float, typer.Option(help="Share who answer a round, of independent and habitual responders.")
+    ] = MEAN_RESPONSE,
+    long_below: Annotated[
+        int, typer.Option(help="Units of fewer people are asked once in six rounds, in one long round. 0: none.", min=0)
+    ] = 0,
 ) -> None:
-    simulation = Simulation(facilities, staff, rounds, seed, clean)
+    simulation = Simulation(facilities, staff, rounds, seed, clean, responders, response, long_below)
     for path in (out, truth):
         _check_folder(path)
     written, behind = _write_log(simulate(simulation), out)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from deploy.resources import catalogue
 from producers.keystore import Keystore
@@ -15,7 +16,7 @@ from producers.simulation.log import LogLine, SimulatedRound, Truth
 from producers.simulation.mishaps import UNREGISTERED
 from producers.simulation.population import Facility, facilities, identifier
 from producers.simulation.randomness import trial_random
-from producers.simulation.settings import FACILITY_NAMES, Simulation, wave
+from producers.simulation.settings import FACILITY_NAMES, Simulation, waves
 from schemas.canonical import canonical_json
 from schemas.errors import SettingsError
 
@@ -26,6 +27,7 @@ __all__ = [
     "Simulation",
     "Truth",
     "lines",
+    "settings_of",
     "simulate",
     "trial_keystores",
     "trial_random",
@@ -72,7 +74,14 @@ def lines(simulation: Simulation) -> Iterator[LogLine]:
 
 def truth_json(simulation: Simulation, truth: tuple[Truth, ...]) -> bytes:
     """The truth with the settings it belongs to, as canonical JSON."""
-    return canonical_json({"simulation": asdict(simulation), "truth": [asdict(row) for row in truth]})
+    return canonical_json({"simulation": settings_of(simulation), "truth": [asdict(row) for row in truth]})
+
+
+def settings_of(simulation: Simulation) -> dict[str, Any]:
+    """The settings that make the simulation what it is; who answers and when only where it is not the usual."""
+    given, usual = asdict(simulation), asdict(Simulation())
+    optional = {name for name in ("responders", "response", "long_below") if given[name] == usual[name]}
+    return {name: value for name, value in given.items() if name not in optional}
 
 
 def trial_keystores(simulation: Simulation, folder: Path) -> dict[str, Keystore]:
@@ -88,7 +97,8 @@ def trial_keystores(simulation: Simulation, folder: Path) -> dict[str, Keystore]
 def _trial_keystore(simulation: Simulation, path: Path, facility: str) -> Keystore:
     seed = simulation.seed
     store = Keystore.open(path) if path.exists() else Keystore.create(path, facility, trial_random(seed, facility))
-    for round in (wave(index).id for index in range(simulation.rounds)):
+    open_rounds = (current.id for index in range(simulation.rounds) for current in waves(simulation, index))
+    for round in dict.fromkeys(open_rounds):
         keys = store.new_round(round, trial_random(seed, round_label(facility, round)))
         if keys != trial_round_keys(seed, facility, round):
             raise SettingsError(f"{path} holds the keys of another seed: use another folder")

@@ -31,7 +31,7 @@ def organisation_updated(facility: Facility) -> LogLine:
 
 
 def round_opened(fielding: Fielding) -> RoundOpened:
-    """The start of the round on every unit, under the default policy."""
+    """The start of the round on its units, under the default policy."""
     facility, wave = fielding.facility, fielding.wave
     return RoundOpened(
         facility=facility.id,
@@ -40,7 +40,8 @@ def round_opened(fielding: Fielding) -> RoundOpened:
         forms=wave.forms,
         first_answer_date=wave.first,
         last_answer_date=wave.last,
-        leaves=tuple(sorted(unit.id for unit in facility.units)),
+        leaves=tuple(sorted(unit.id for unit in fielding.units)),
+        season=wave.season,
         policy=Policy(),
         key_id=fielding.keys.key_id,
     )

@@ -65,9 +65,10 @@ def _repeated(random: Random, _fielding: Fielding, sent: Sent) -> list[Entry]:
 def _revised(random: Random, fielding: Fielding, sent: Sent) -> list[Entry]:
     form = next(form for form in fielding.forms if form.id == sent.fields["form"])
     response = f"{fielding.wave.id}/{sent.fields['respondent']}"
+    revision = sent.fields["revision"] + 1
     changes = {
-        "revision": 1,
-        "event_id": event_id(fielding.keys, SOURCE, fielding.wave.id, response, form.id, 1),
+        "revision": revision,
+        "event_id": event_id(fielding.keys, SOURCE, fielding.wave.id, response, form.id, revision),
         "answers": answer_all(random, form.id, form.scales[0], random.gauss(0, 1)),
     }
     return [entry(sent), entry(_later(random, fielding, sent, changes))]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from producers.simulation.habits import inclination
 from producers.simulation.randomness import stream
 from producers.simulation.settings import FACILITY_NAMES, Simulation
 
@@ -102,7 +103,7 @@ def _facility(simulation: Simulation, name: str, staff: int) -> Facility:
     for index, size in enumerate(sizes):
         department = departments[index % len(departments)]
         number = index // len(departments) + 1
-        people = tuple(_person(random, f"person-{first + n:05}@{identifier(name)}") for n in range(size))
+        people = tuple(_person(random, simulation, f"person-{first + n:05}@{identifier(name)}") for n in range(size))
         unit = f"{department[0]}-{number}"
         # a stream of its own, so that a longer simulation begins like a shorter one
         levels = tuple(_levels(stream(simulation.seed, "levels", name, unit), simulation.rounds))
@@ -125,12 +126,17 @@ def _unit_sizes(random: Random, staff: int) -> Iterator[int]:
         staff -= size
 
 
-def _person(random: Random, name: str) -> Person:
+def _person(random: Random, simulation: Simulation, name: str) -> Person:
     group = random.choices(list(GROUPS), [share for share, _, _ in GROUPS.values()])[0]
-    _, burnout, inclination = GROUPS[group]
+    answers = _inclination(random, simulation, group)
+    return Person(name, group, GROUPS[group][1] + random.gauss(0, PERSON_SPREAD), answers)
+
+
+def _inclination(random: Random, simulation: Simulation, group: str) -> float:
+    if simulation.responders != "mixed":
+        return inclination(random, simulation.responders, simulation.response)
     _, alpha, beta = random.choices(HABITS, [habit[0] for habit in HABITS])[0]
-    answers = random.betavariate(alpha, beta) + inclination
-    return Person(name, group, burnout + random.gauss(0, PERSON_SPREAD), min(max(answers, 0.02), 0.98))
+    return min(max(random.betavariate(alpha, beta) + GROUPS[group][2], 0.02), 0.98)
 
 
 def _levels(random: Random, rounds: int) -> Iterator[float]:

@@ -23,12 +23,26 @@ _SKIPS_SOME: Final = 0.04
 
 @dataclass(frozen=True, slots=True)
 class Fielding:
-    """One round at one facility. Every form has one scale."""
+    """Two weeks of one round at one facility, and the units it asks. Every form has one scale."""
 
     facility: Facility
     wave: Wave
     keys: RoundKeys
     forms: tuple[Form, ...]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units of the round's calendar, by headcount alone."""
+        season = self.wave.season
+        if season is None:
+            return self.facility.units
+        is_long = season.calendar == "long"
+        return tuple(unit for unit in self.facility.units if (len(unit.people) < season.long_below) == is_long)
+
+    @property
+    def revision(self) -> int:
+        """That of an answer given in these two weeks; the one after it is of somebody who changes it at once."""
+        return 2 * (self.wave.index - self.wave.first_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +54,57 @@ class Sent:
 
 
 class _Tally:
-    """Sums over the staff of one unit on one form."""
+    """Sums over the staff of one unit on one form, over all two weeks of a round."""
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.answered = self.at_risk = self.total = 0
+        self.answered = set[str]()
+        self.counted = self.at_risk = self.total = 0
         self.latent = 0.0
 
     def add(self, latent: float, answers: dict[str, int]) -> None:
         scores = self.form.score(answers)
         if scores is not None:
+            self.counted += 1
             self.latent += latent
             self.total += scores[0].value
             self.at_risk += bool(scores[0].at_risk)
 
     def truth(self, fielding: Fielding, unit: Unit) -> Truth:
-        scale, headcount = self.form.scales[0], len(unit.people)
+        scale, counted = self.form.scales[0], self.counted
         return Truth(
             round=fielding.wave.id,
             facility=fielding.facility.id,
             unit=unit.id,
             form=self.form.id,
             scale=scale.id,
-            headcount=headcount,
-            answered=self.answered,
-            latent_mean=round(self.latent / headcount, 6),
-            mean=round(float(scale.published(self.total, headcount)), 6),
-            at_risk_share=round(self.at_risk / headcount, 6),
+            headcount=len(unit.people),
+            answered=len(self.answered),
+            latent_mean=round(self.latent / counted, 6),
+            mean=round(float(scale.published(self.total, counted)), 6),
+            at_risk_share=round(self.at_risk / counted, 6),
         )
 
 
-def survey(random: Random, fielding: Fielding) -> tuple[list[Sent], list[Truth]]:
-    """Everything that is answered in the round, unit by unit, and the truth of every unit and form."""
+class Tallies:
+    """What is behind a round. Each figure is over all staff and all its two weeks: a long round's over the season."""
+
+    def __init__(self, fielding: Fielding) -> None:
+        self._fielding = fielding
+        self.of_unit = {unit.id: [_Tally(form) for form in fielding.forms] for unit in fielding.units}
+
+    def truth(self) -> list[Truth]:
+        """The truth of every unit and form."""
+        return [tally.truth(self._fielding, unit) for unit in self._fielding.units for tally in self.of_unit[unit.id]]
+
+
+def survey(random: Random, fielding: Fielding, tallies: Tallies) -> list[Sent]:
+    """Everything that is answered in the two weeks, unit by unit; what is behind it is added to the tallies."""
     sent: list[Sent] = []
-    truth: list[Truth] = []
-    for unit in fielding.facility.units:
-        tallies = [_Tally(form) for form in fielding.forms]
+    for unit in fielding.units:
         for person in unit.people:
-            sent += _ask(random, fielding, unit, person, tallies)
-        truth += [tally.truth(fielding, unit) for tally in tallies]
-    return sent, truth
+            sent += _ask(random, fielding, unit, person, tallies.of_unit[unit.id])
+    return sent
 
 
 def _ask(random: Random, fielding: Fielding, unit: Unit, person: Person, tallies: Sequence[_Tally]) -> Iterator[Sent]:
@@ -90,7 +115,7 @@ def _ask(random: Random, fielding: Fielding, unit: Unit, person: Person, tallies
         answers = answer_all(random, tally.form.id, tally.form.scales[0], latent)
         tally.add(latent, answers)
         if position < wanted:
-            tally.answered += 1
+            tally.answered.add(person.identifier)
             fields = _fields(fielding, unit, person, tally.form, _as_given(random, tally.form, answers))
             yield dated(fielding, time, fields)
 
@@ -114,13 +139,13 @@ def _fields(fielding: Fielding, unit: Unit, person: Person, form: Form, answers:
         "type": "submission",
         "schema_version": 1,
         "facility": fielding.facility.id,
-        "event_id": event_id(fielding.keys, SOURCE, fielding.wave.id, response, form.id, 0),
+        "event_id": event_id(fielding.keys, SOURCE, fielding.wave.id, response, form.id, fielding.revision),
         "round": fielding.wave.id,
         "form": form.id,
         "form_version": form.version,
         "node": unit.id,
         "respondent": respondent_token(fielding.keys, form.id, person.identifier),
-        "revision": 0,
+        "revision": fielding.revision,
         "answers": answers,
         "source": SOURCE,
         "key_id": fielding.keys.key_id,
@@ -129,5 +154,5 @@ def _fields(fielding: Fielding, unit: Unit, person: Person, form: Form, answers:
 
 def dated(fielding: Fielding, time: float, fields: dict[str, Any]) -> Sent:
     """A submission that is given at this time; its date is all that is kept of it."""
-    day = fielding.wave.first + timedelta(days=min(int(time), ROUND_DAYS - 1))
+    day = fielding.wave.begins + timedelta(days=min(int(time), ROUND_DAYS - 1))
     return Sent(time, fields | {"submitted_on": day.isoformat()})
