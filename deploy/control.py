@@ -27,7 +27,13 @@ _POLL_SECONDS: Final = 0.3
 ADVICE: Final[Mapping[Reason, str]] = {
     Reason.BAD_DATE: "its last answer date lies before its first",
     Reason.BAD_ORGANISATION: "the organisation is no tree of the levels named",
+    Reason.BAD_SEASON: (
+        "the rounds of a season keep its dates, its threshold, and the units that its first headcounts gave them"
+    ),
     Reason.BAD_SIGNATURE: "the worker does not know this facility's key: see wardpulse keystore init --trust",
+    Reason.LEVELS_REORDERED: (
+        "its levels are in another order than before while a round is open: close or cancel the round first"
+    ),
     Reason.NO_COHORT: (
         "no cohort of this form was sealed at exactly that place: see wardpulse rounds answers, and name the place "
         "its answers were pooled at"
@@ -43,10 +49,13 @@ ADVICE: Final[Mapping[Reason, str]] = {
     Reason.ROUND_OPEN: "its round is open: nothing of it is published yet, and wardpulse rounds cancel gives it up",
     Reason.ROUND_OPENED_TWICE: "a round of this name was opened before: names are used once",
     Reason.ROUND_OVERLAPS: (
-        "another round fields one of its forms in one of its units on one of its days: "
+        "another round fields one of its forms on one of its days, and that in one of its units, or the form is "
+        "sensitive, or units were added or removed between the two: "
         "the same answers sealed twice would give single ones away"
     ),
-    Reason.SENSITIVE_FORM: "forms about health are refused until the rules they need are built",
+    Reason.SENSITIVE_FORM: (
+        "a sensitive form is not fielded in a season's calendars: open a round without a season for it"
+    ),
     Reason.TOO_LARGE: "it is too large for one record",
     Reason.UNKNOWN_FORM: "it names a form that no instrument has, or that its round does not field",
     Reason.UNKNOWN_ROUND: "no such round was opened: see wardpulse rounds list",
@@ -57,9 +66,10 @@ ADVICE: Final[Mapping[Reason, str]] = {
 }
 
 
-def refusal(what: str, reason: str) -> InputRefused:
-    """The error of a marker that the rules refuse, with what it means."""
-    return InputRefused(f"{what} is refused ({reason}): {ADVICE.get(Reason(reason), 'see docs/decisions.md')}")
+def refusal(what: str, reason: str, detail: str = "") -> InputRefused:
+    """The error of a marker that the rules refuse, with what it means; `detail` is what they say beside it."""
+    advice = ADVICE.get(Reason(reason), "see docs/decisions.md")
+    return InputRefused(f"{what} is refused ({reason}): {detail}{'; ' if detail else ''}{advice}")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from deploy.announcing import check_levels, losses, open_rounds, questions
 from deploy.control import Control, open_keystore
 from deploy.output import AsJson, print_json, print_rows, printable, progress, working
-from deploy.round_commands import Facility, Yes, announce
+from deploy.round_options import Facility, Yes, announce, ask
 from deploy.rounds import organisation_of
 from deploy.settings import Settings
 from deploy.submit import Reading, fitted, keys_of, read_file, send, terms_of
@@ -17,7 +18,6 @@ from producers.sources.organisation_file import load_organisation
 from producers.sources.refusals import COLUMNS, reasons, write_refused
 from schemas.organisation import Organisation, organisation
 from schemas.organisation_changes import Change, changes
-from stream_processors.steps.ledger import Ledger
 
 _SUBMIT_HELP = """Send the answers of an export into an open round.
 
@@ -34,9 +34,11 @@ wardpulse submit --source csv export.csv --mapping mapping.yaml --round 2026-W47
 _ORGANISATION_HELP = """Announce and show a facility's organisation: its levels, units and headcounts."""
 _ANNOUNCE_HELP = """Announce the organisation of a facility, from a YAML file.
 
-Shows what changes and what that does to the series of the units, and asks if a headcount jumps. In force for rounds
-opened from then on. docs/examples/organisation.yaml is a complete file; docs/units.md tells how to rename, move, merge
-and split units.
+Shows what changes and what that does to the series of the units, and asks if a headcount jumps, levels change their
+order, or a unit goes that an open long round asks. In force for rounds opened from then on.
+
+docs/examples/organisation.yaml is a complete file, organisation-staff-groups.yaml one with staff groups; docs/units.md
+tells how to rename, move, merge and split units.
 
 Example: wardpulse organisation announce organisation.yaml --dry-run
 """
@@ -127,13 +129,19 @@ def _announce(
     keystore, control = open_keystore(settings, event.facility), Control.connect(settings)
     known = control.ledger()
     before, after = known.facility(event.facility).organisation, organisation(event)
-    found = changes(before, after)
+    found, still_open = changes(before, after), open_rounds(known, event.facility)
+    lost = list(losses(after, still_open))
     _show_changes(before, after, found)
-    _say_open_rounds(known, event.facility)
+    for sentence in lost:
+        typer.echo(printable(f"  warning: {sentence}"))
+    check_levels(before, after, still_open)
+    if still_open:
+        names = ", ".join(one.terms.round for one in still_open)
+        typer.echo(f"  open rounds keep the organisation they were opened with: {names}")
     if dry_run:
         return
-    if not yes and any(change.suspicious for change in found) and before is not None:
-        typer.confirm("Is it the same units that are meant? Announce it", abort=True)
+    for question in questions(found, lost) if before is not None else ():
+        ask(question, yes)
     announce(control, keystore, event)
     typer.echo(f"the organisation of {event.facility} is in force for rounds opened from now on")
 
@@ -148,12 +156,6 @@ def _show_changes(before: Organisation | None, after: Organisation, found: tuple
             typer.echo("  nothing that matters to a series changes")
 
 
-def _say_open_rounds(known: Ledger, facility: str) -> None:
-    names = [one.terms.round for one in known.rounds if one.state == "open" and one.terms.facility == facility]
-    if names:
-        typer.echo(f"  open rounds keep the organisation they were opened with: {', '.join(names)}")
-
-
 def _show(facility: Facility = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
     name = facility or open_keystore(settings, None).facility
@@ -165,7 +167,11 @@ def _show(facility: Facility = None, as_json: AsJson = False) -> None:
             "kind": found.nodes[node].kind,
             "parent": found.nodes[node].parent,
             "headcount": found.headcounts[node],
+            "staff_group": found.nodes[node].staff_group,
         }
         for node in sorted(found.nodes, key=lambda node: found.paths[node])
     ]
-    print_rows(rows, as_json, ("node", "name", "kind", "parent", "headcount"), "the organisation is empty")
+    columns: tuple[str, ...] = ("node", "name", "kind", "parent", "headcount")
+    if any(row["staff_group"] for row in rows):
+        columns += ("staff_group",)
+    print_rows(rows, as_json, columns, "the organisation is empty")

@@ -28,6 +28,7 @@ from schemas.events import (
 )
 from schemas.organisation import Organisation
 from schemas.policy import Policy
+from schemas.season import calendar_of
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.ledger import KnownRound, Ledger
@@ -80,7 +81,7 @@ def opening(known: Ledger, facility: str, minimum_k: int, **terms: Any) -> Round
             raise DataError(Reason.POLICY_UNDER_MINIMUM)
         open_round(known.facility(facility), event, sys.maxsize, _rules())
     except DataError as error:
-        raise refusal(f"round {name}", error.reason) from None
+        raise refusal(f"round {name}", error.reason, error.detail) from None
     return event
 
 
@@ -168,6 +169,8 @@ def _row(known: KnownRound, on: date) -> dict[str, Any]:
         "units": len(terms.leaves),
         "cohort_size": terms.policy.cohort_size,
         "identity": terms.policy.identity,
+        "season": terms.season and terms.season.id,
+        "calendar": calendar_of(terms.season),
         "state": known.state,
         "days_overdue": max(days, 0),
         "retired": [{"form": form, "node": node} for form, node in sorted(known.retired)],

@@ -10,7 +10,17 @@ from typing import Final, Literal
 from schemas.errors import DataError, Reason
 from schemas.organisation import Organisation
 
-Kind = Literal["added", "removed", "renamed", "moved", "level_changed", "headcount"]
+Kind = Literal[
+    "added",
+    "removed",
+    "renamed",
+    "moved",
+    "level_changed",
+    "headcount",
+    "staff_group",
+    "levels_reordered",
+    "last_level",
+]
 LEAST_JUMP: Final = 5
 """A headcount that changes by fewer people is never worth a question: small units turn over fast."""
 
@@ -19,7 +29,8 @@ LEAST_JUMP: Final = 5
 class Change:
     """One difference at one node. `leaf` says whether people answer at the node itself (of a removed one: answered).
 
-    `before` and `after` are its parents (added, removed, moved), names (renamed), kinds (level_changed) or headcounts.
+    `before` and `after` are its parents (added, removed, moved), names (renamed), kinds (level_changed), headcounts or
+    staff groups; of the facility all levels in order (levels_reordered), or the last ones (last_level).
     """
 
     kind: Kind
@@ -31,7 +42,7 @@ class Change:
     @property
     def suspicious(self) -> bool:
         """Whether somebody should look twice: units may have been merged or split under an old id."""
-        return self.kind == "headcount"
+        return self.kind in ("headcount", "levels_reordered")
 
     @property
     def sentence(self) -> str:
@@ -51,6 +62,25 @@ class Change:
                 return f"{self._level_change()}: its series continues, {self._counted()}"
             case "headcount":
                 return f"{self.node} goes from {self.before} to {self.after} people: {self._compared()}"
+            case "staff_group":
+                return f"{self._group_change()}: its own series continues, and sums of a staff group mix for a while"
+            case "levels_reordered":
+                return (
+                    f"the order of levels changes from {self.before} to {self.after}: every figure above the units "
+                    "compares unlike groups from then on. Change it at most once a year"
+                )
+            case "last_level":
+                return (
+                    f"answers are now given by {self.after}, no longer by {self.before}: sums of a staff group, such "
+                    "as all nurses, cover only the units whose nurses are enough by themselves"
+                )
+
+    def _group_change(self) -> str:
+        if self.before is None:
+            return f"{self.node} is now of staff group {self.after}"
+        if self.after is None:
+            return f"{self.node} is no longer of staff group {self.before}"
+        return f"{self.node} changes from staff group {self.before} to {self.after}"
 
     def _level_change(self) -> str:
         if self.before != self.after:
@@ -77,10 +107,26 @@ def changes(before: Organisation | None, after: Organisation) -> tuple[Change, .
     if before.facility != after.facility:
         # a facility is a log of its own: there is nothing to compare
         raise DataError(Reason.BAD_ORGANISATION, f"{before.facility} and {after.facility} are two facilities")
-    found = [_added(after, node) for node in after.nodes if node not in before.nodes]
+    found = list(_of_levels(before, after))
+    found += [_added(after, node) for node in after.nodes if node not in before.nodes]
     found += [_removed(before, node) for node in before.nodes if node not in after.nodes]
     found += [change for node in after.nodes if node in before.nodes for change in _changed(before, after, node)]
     return _in_order(found, before.paths, after)
+
+
+def reordered(before: Organisation, after: Organisation) -> bool:
+    """Whether the levels that both records have are in another order."""
+    kept = [level for level in before.levels if level in after.levels]
+    return kept != [level for level in after.levels if level in before.levels]
+
+
+def _of_levels(before: Organisation, after: Organisation) -> Iterator[Change]:
+    root = after.facility
+    if reordered(before, after):
+        yield Change("levels_reordered", root, ", ".join(before.levels), ", ".join(after.levels), False)
+    old, new = before.levels[-1], after.levels[-1]
+    if new not in before.levels and old in after.levels and any(node.staff_group for node in after.nodes.values()):
+        yield Change("last_level", root, old, new, False)
 
 
 def _in_order(found: list[Change], old_paths: Mapping[str, tuple[str, ...]], after: Organisation) -> tuple[Change, ...]:
@@ -106,6 +152,9 @@ def _changed(before: Organisation, after: Organisation, node: str) -> Iterator[C
     # a level added at the bottom makes a unit something else although its own line stays as it was
     if old.kind != new.kind or before.is_leaf(node) != leaf:
         yield Change("level_changed", node, old.kind, new.kind, leaf)
+    # a node that was no leaf had none
+    if old.staff_group != new.staff_group and leaf and before.is_leaf(node):
+        yield Change("staff_group", node, old.staff_group, new.staff_group, leaf)
     heads, heads_now = before.headcounts[node], after.headcounts[node]
     if _jumps(heads, heads_now):
         yield Change("headcount", node, heads, heads_now, leaf)

@@ -7,17 +7,11 @@ imports nothing of the product. It takes every event to be well-formed and every
 
 import hashlib
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from functools import cache
-from itertools import product
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import Any
 
 from tests.oracle_organisation import (
     children_of,
@@ -25,70 +19,16 @@ from tests.oracle_organisation import (
     leaves_of,
     leaves_under,
     may_hold_sensitive,
+    nodes_under,
     reorders,
 )
+from tests.oracle_scores import INSTRUMENT_OF, Scale, Scored, possible_scores, scales_of, score
 
 Event = dict[str, Any]
 Row = dict[str, Any]
-Scored = tuple[int, bool]
 
 DEFAULTS = {"k": 10, "coalition": 1, "outside": 3, "k_sensitive": 30, "headcount_slack": 0.1, "identity": "person"}
 FLOORS = {"k": 5, "coalition": 0, "outside": 2, "k_sensitive": 20, "headcount_slack": 0}
-FOLDER = Path(__file__).parent.parent / "schemas" / "instruments"
-INSTRUMENTS: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.yaml")]
-INSTRUMENT_OF = {form: instrument for instrument in INSTRUMENTS for form in instrument["forms"]}
-
-
-class Scale(NamedTuple):
-    """A scale as a form asks it; the rest is read from the instrument."""
-
-    form: str
-    name: str
-
-    @property
-    def answers(self) -> range:
-        """The answers a person may give to one item."""
-        bounds = INSTRUMENT_OF[self.form]["answers"]
-        return range(bounds["min"], bounds["max"] + 1)
-
-    @property
-    def rules(self) -> dict[str, Any]:
-        """The scale's entry in the instrument."""
-        return dict(INSTRUMENT_OF[self.form]["scales"][self.name])
-
-
-def scales_of(form: str) -> list[Scale]:
-    """The scales of a form, in the order the instrument lists them."""
-    return [Scale(form, name) for name in INSTRUMENT_OF[form]["forms"][form]]
-
-
-def score(scale: Scale, answers: dict[str, int]) -> Scored | None:
-    """The score on the grid of complete answers and whether the person is at risk; None with too few answers."""
-    rules, low, high = scale.rules, min(scale.answers), max(scale.answers)
-    given = {item: answers[str(item)] for item in rules["items"] if str(item) in answers}
-    if len(given) < rules["min_answered"]:
-        return None
-    points = [low + high - answer if item in rules.get("reverse", []) else answer for item, answer in given.items()]
-    mean = Fraction(sum(points), len(points))
-    exact = mean * len(rules["items"])
-    published = 100 * (mean - low) / (high - low) if rules["published_as"] == "percent" else exact
-    worse = 1 if rules["direction"] == "higher_is_worse" else -1
-    at_risk = "cut" in rules and worse * published >= worse * rules["cut"]["value"]
-    return math.floor(exact + Fraction(1, 2)), at_risk
-
-
-@cache
-def possible_scores(scale: Scale) -> tuple[tuple[int, int], tuple[int, int]]:
-    """([l1, u1], [l0, u0]): the scores possible at risk and not at risk, from every pattern of answers and gaps."""
-    items = [str(item) for item in scale.rules["items"]]
-    seen: dict[bool, set[int]] = {True: set(), False: set()}
-    for pattern in product([None, *scale.answers], repeat=len(items)):
-        scored = score(scale, {item: a for item, a in zip(items, pattern, strict=True) if a is not None})
-        if scored is not None:
-            seen[scored[1]].add(scored[0])
-    if "cut" not in scale.rules:
-        seen[True] = seen[False]
-    return (min(seen[True]), max(seen[True])), (min(seen[False]), max(seen[False]))
 
 
 @dataclass
@@ -263,12 +203,29 @@ def asked_of(current: Round, node: str) -> int:
     return sum(asked_of(current, child) for child in children_of(current.organisation, node))
 
 
+def could_answer(current: Round, node: str, settled: list[str]) -> int:
+    """Of how many people asked at or under a node readers may think that they are in no cohort below it.
+
+    `settled` are the nodes so far at which a cohort was sealed or too many answered, none of them under another.
+    """
+    organisation = current.organisation
+    below = [other for other in settled if other in nodes_under(organisation, node)]
+    leaves = leaves_under(organisation, node) & set(current.opened["leaves"])
+    leaves -= set().union(*(leaves_under(organisation, other) for other in below))
+    by_leaves = sum(headcount_of(organisation, leaf) for leaf in leaves)
+    return min(by_leaves, asked_of(current, node) - sum(asked_of(current, other) for other in below))
+
+
 def seal(current: Round, form: str, admitted: list[Event]) -> list[tuple[list[str], list[Event]]]:
     """The disjoint cohorts of one form of a round: each node's path from the facility down, and the members."""
     organisation, policy, sensitive = current.organisation, current.policy, current.is_sensitive(form)
-    fielded = set(current.opened["leaves"])
     smallest = policy["k"] + policy["coalition"]
-    settled: set[str] = set()
+    settled: list[str] = []
+
+    def settle(node: str) -> None:
+        """A node stands for whatever was settled under it."""
+        settled[:] = [other for other in settled if other not in nodes_under(organisation, node)] + [node]
+
     cohorts: list[tuple[list[str], list[Event]]] = []
 
     def tokens(node: str) -> set[str]:
@@ -280,21 +237,19 @@ def seal(current: Round, form: str, admitted: list[Event]) -> list[tuple[list[st
         headcount = asked_of(current, node)
         limit = max(Fraction(headcount + 2), headcount * (1 + Fraction(str(policy["headcount_slack"]))))
         if len(tokens(node)) > limit:
-            settled.update(leaves_under(organisation, node))
+            settle(node)
             return []
         pool = [event for event in admitted if event["node"] == node]
         for child in children_of(organisation, node):
             pool += visit(child, path)
         enough = len(pool) >= (max(smallest, policy["k_sensitive"]) if sensitive else smallest)
         if sensitive:
-            unsettled = (leaves_under(organisation, node) & fielded) - settled
-            could_have = sum(headcount_of(organisation, leaf) for leaf in unsettled)
             enough = enough and may_hold_sensitive(organisation, node)
-            enough = enough and could_have - len(pool) > policy["coalition"]
+            enough = enough and could_answer(current, node, settled) - len(pool) > policy["coalition"]
         share = max(Counter(event["node"] for event in pool).values(), default=0)
         if enough and (node in leaves_of(organisation) or len(pool) - share >= policy["outside"]):
             cohorts.append((path, pool))
-            settled.update(leaves_under(organisation, node))
+            settle(node)
             return []
         return pool
 

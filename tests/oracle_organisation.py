@@ -37,6 +37,12 @@ def leaves_under(organisation: Event, node: str) -> set[str]:
     return own.union(*(leaves_under(organisation, child) for child in children_of(organisation, node)))
 
 
+def nodes_under(organisation: Event, node: str) -> set[str]:
+    """The nodes under a node."""
+    children = set(children_of(organisation, node))
+    return children.union(*(nodes_under(organisation, child) for child in children))
+
+
 def may_hold_sensitive(organisation: Event, node: str) -> bool:
     """Whether a sensitive form may be sealed at a node."""
     levels = organisation["levels"]

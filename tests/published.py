@@ -1,12 +1,12 @@
 """What a log published, as rows that a test can change before the auditor sees them."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.resources import definitions
-from schemas.canonical import canonical_json
+from schemas.canonical import canonical_json, sha256_hex
 from schemas.clickhouse.rows import plain
 from schemas.codec import as_dict
 from stream_processors.audit.disclosure import audit
@@ -14,6 +14,8 @@ from stream_processors.audit.evidence import Evidence
 from stream_processors.audit.reading import Reader
 from stream_processors.audit.report import Report
 from stream_processors.steps.replay import Replay
+from tests.hospital import Event
+from tests.hospital import answers as same_answers
 
 Raw = dict[str, Any]
 
@@ -75,3 +77,9 @@ def published(result: Replay) -> Published:
         retired=[plain(event) for event in result.retired],
         manifests=[as_dict(event) for event in result.manifests],
     )
+
+
+def answers(round: str, counts: Mapping[str, int], form: str = "sib5", day: str = "2026-01-06") -> list[Event]:
+    """So many people of each leaf, under tokens of this round and form alone, as sources make them."""
+    given = same_answers(round, counts, form, day)
+    return [one | {"respondent": sha256_hex([round, form, one["respondent"]])} for one in given]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from stream_processors.audit import (
+    asked,
     calendar,
     coding,
     figures,
@@ -38,6 +39,7 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
         (outcomes.CHECK, len(evidence.sealed), lambda: outcomes.findings(evidence)),
         (CODING, len(evidence.cohorts), lambda: _coded(evidence, known)),
         (headcounts.CHECK, len(evidence.nodes), lambda: headcounts.findings(evidence, known.values())),
+        (asked.CHECK, len(evidence.nodes), lambda: asked.findings(evidence)),
         (calendar.CHECK, len(evidence.rounds), lambda: calendar.findings(evidence)),
         (seasons.CHECK, len(evidence.rounds), lambda: seasons.findings(evidence)),
         (sensitive.CHECK, len(evidence.rounds), lambda: sensitive.findings(evidence, known.values())),

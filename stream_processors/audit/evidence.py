@@ -144,7 +144,7 @@ class NodeRow(OfAForm):
 
     `headcount` and `asked_heads`, how many people the round asked there, are None where they are not shown; `label` is
     its name in words. `of_group` is the staff group of a leaf; with a `staff_group` the row is of all leaves of that
-    group under the node.
+    group under the node. Rows of earlier versions do not tell how many were asked, and have the headcount for it.
     """
 
     at: str = field(compare=False)
@@ -160,6 +160,11 @@ class NodeRow(OfAForm):
     label: str
     of_group: str = ""
     staff_group: str = ""
+    tells_asked: bool = field(default=True, compare=False)
+
+    def sums_up(self, leaf: "NodeRow") -> bool:
+        """Whether this row of a staff group is of a leaf, too."""
+        return leaf.of_group == self.staff_group and self.node in leaf.path[:-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, NodeRow, Number, RetiredRow
+from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, Number, RetiredRow
 from stream_processors.audit.identities import grouped
 from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
@@ -129,18 +129,14 @@ def _add_groups(series: Series, one: Fielded, cohorts: list[CohortRow]) -> None:
     for row in one.groups:
         place, round_ = (row.facility, row.form, row.node, row.staff_group), row.round
         series.asked[place, round_] = row.asked_heads
-        leaves = {leaf for leaf in one.leaves if _counts_for(one.nodes[leaf], row)}
+        leaves = {leaf for leaf in one.leaves if row.sums_up(one.nodes[leaf])}
         if leaves:
             _field(series, place, one)
         series.leaves[place, round_] |= leaves
         for cohort in cohorts:
-            if cohort.node in one.nodes and _counts_for(one.nodes[cohort.node], row):
+            if cohort.node in one.nodes and row.sums_up(one.nodes[cohort.node]):
                 series.cohorts[place, round_][cohort.node] = cohort.cohort_id
                 series.sums[place, cohort.scale, round_].add(cohort)
-
-
-def _counts_for(leaf: NodeRow, group: NodeRow) -> bool:
-    return leaf.of_group == group.staff_group and group.node in leaf.path[:-1]
 
 
 def _field(series: Series, place: Place, one: Fielded) -> None:

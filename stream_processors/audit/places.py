@@ -10,6 +10,8 @@ from stream_processors.audit.identities import grouped
 from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "rows in their places"
+SUMMED: Final = 2
+"""The fewest leaves that a staff group is summed up from."""
 
 
 def findings(evidence: Evidence) -> Iterator[Finding]:
@@ -31,9 +33,23 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(CHECK, "unsafe", f"a cohort that was not published is said to be retired ({gone.at})")
     rows = grouped(evidence.cohorts, lambda row: row.asked)
     for one in fielded(evidence):
+        yield from _groups(one)
         if one.sealed.sensitive:
             continue  # who was asked is not told
         yield from _of_nobody(one, {row.node: row for row in rows.get(one.sealed.asked, [])})
+
+
+def _groups(one: Fielded) -> Iterator[Finding]:
+    """Staff groups that are none: of a place that is pooled, or the sum of a single leaf."""
+    for node in one.nodes.values():
+        if node.of_group and node.node not in one.tree_leaves:
+            what = f"a place above others is of a staff group: {node.node} in {node.round} ({node.at})"
+            yield Finding(CHECK, "unsafe", what)
+    for group in one.groups:
+        leaves = [leaf for leaf in one.tree_leaves if group.sums_up(one.nodes[leaf])]
+        if len(leaves) < SUMMED or group.label != group.staff_group:
+            what = f"a staff group that sums up fewer than {SUMMED} places, or is named otherwise"
+            yield Finding(CHECK, "unsafe", f"{what}: at {group.node} in {group.round} ({group.at})")
 
 
 def _of_nobody(one: Fielded, cohorts: dict[str, CohortRow]) -> Iterator[Finding]:

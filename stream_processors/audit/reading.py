@@ -155,7 +155,7 @@ class Reader:
         sensitive = row.texts("sensitive") if "sensitive" in row.raw else ()
         season = None if row.raw.get("season") is None else Row(row.mapping("season"), f"{at}, season", SEASON)
         for form in row.texts("forms"):
-            self._round(row, form, policy, form in sensitive, _season(season) if season else None)
+            self._round(row, form, policy, form in sensitive, _season(season) if season else ("short", None))
             for node in nodes:
                 state = node.mapping("states").get(form)
                 # a sensitive form has no state where it may not be sealed
@@ -175,7 +175,7 @@ class Reader:
     def round_row(self, raw: Raw, at: str) -> None:
         """A round and form as ClickHouse keeps it."""
         row = Row(raw, at, ROUND)
-        season = None if not row.text_or("season", "") else _stored_season(row)
+        season = _stored_season(row) if row.text_or("season", "") else (row.text_or("calendar", "short"), None)
         self._round(row, row.text("form"), row, row.flag("sensitive"), season)
         self._extras(row)
 
@@ -245,7 +245,7 @@ class Reader:
         found = Sealed(at, *name, event.closed_offset, event.policy_hash, event.cohorts, outcomes)
         self.evidence.sealed.setdefault(found)
 
-    def _round(self, row: Row, form: str, policy: Row, sensitive: bool, season: tuple[str, SeasonRow] | None) -> None:
+    def _round(self, row: Row, form: str, policy: Row, sensitive: bool, season: tuple[str, SeasonRow | None]) -> None:
         found = RoundRow(
             at=row.at,
             facility=row.text("facility"),
@@ -256,8 +256,8 @@ class Reader:
             policy=_policy(policy),
             policy_hash=row.text("policy_hash"),
             sensitive=sensitive,
-            calendar=season[0] if season else "short",
-            season=season[1] if season else None,
+            calendar=season[0],
+            season=season[1],
         )
         self.evidence.rounds.setdefault(found)
 
@@ -266,7 +266,8 @@ class Reader:
     ) -> None:
         place = (facility, round, form, row.text("node"), row.path(), row.text("kind"))
         groups = row.text_or("of_group", ""), row.text_or("staff_group", "")
-        self.evidence.nodes.setdefault(NodeRow(row.at, *place, state, *heads, row.text("name"), *groups))
+        told = _tells_asked(row)
+        self.evidence.nodes.setdefault(NodeRow(row.at, *place, state, *heads, row.text("name"), *groups, told))
 
     def _extras(self, row: Row) -> None:
         for column, value in row.extras():
@@ -283,8 +284,11 @@ def _heads(row: Row) -> tuple[Number | None, Number | None]:
     def shown(column: str) -> Number | None:
         return None if row.raw.get(column) in (None, BELOW_K) else row.number(column)
 
-    told = "headcount_asked" in row.raw and row.version in (None, LATEST)
-    return shown("headcount"), shown("headcount_asked" if told else "headcount")
+    return shown("headcount"), shown("headcount_asked" if _tells_asked(row) else "headcount")
+
+
+def _tells_asked(row: Row) -> bool:
+    return "headcount_asked" in row.raw and row.version in (None, LATEST)
 
 
 def _season(row: Row) -> tuple[str, SeasonRow]:

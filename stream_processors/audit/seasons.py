@@ -1,10 +1,12 @@
 """Whether the rounds of a season keep to it: its dates, its terms, and its leaves, which headcounts alone assign.
 
 The record that a season began with decides, and headcounts may change after it. Rows do not tell which round was opened
-first, so a leaf is only said to be in the wrong calendar if it is by the headcounts of every round of the season.
+first, so a leaf is only said to be in the wrong calendar if it is by the headcounts of every round of the season. Until
+the long round is sealed the season may have begun with it under a record that no row tells, so that is undecided.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from stream_processors.audit.calendar import Fielded, fielded
@@ -59,13 +61,15 @@ def _of_a_season(rounds: list[Fielded]) -> Iterator[Finding]:
 
 
 def _by_headcount(rounds: list[Fielded]) -> Iterator[Finding]:
+    is_whole = any(one.sealed.calendar == "long" for one in rounds)
     for one in rounds:
         for leaf in sorted(one.leaves):
             shown = [_heads(other, leaf) for other in rounds if leaf in other.nodes]
             if one.sealed.season and not any(_fits(heads, one.sealed, one.sealed.season) for heads in shown):
                 heads = f"{shown[0][0]} to {shown[0][1]}" if len(set(shown[0])) > 1 else f"{shown[0][0]}"
                 what = f"asks {leaf}, which has {heads} people, in the {one.sealed.calendar} calendar"
-                yield _unsafe(one.sealed, f"{what}; the season's threshold is {one.sealed.season.long_below}")
+                what += f"; the season's threshold is {one.sealed.season.long_below}"
+                yield _unsafe(one.sealed, what) if is_whole else replace(_unsafe(one.sealed, what), verdict="undecided")
 
 
 def _heads(one: Fielded, leaf: str) -> tuple[Number, Number]:

@@ -124,11 +124,7 @@ def _states_of(one: Fielded, cohorts: list[CohortRow]) -> Iterator[Finding]:
         yield from _wrong_state(node, node.node in published, node.node in asked, one.sealed.sensitive)
     own = {row.node for row in cohorts}
     for group in one.groups:
-        leaves = {
-            name
-            for name, leaf in one.nodes.items()
-            if leaf.of_group == group.staff_group and group.node in leaf.path[:-1]
-        }
+        leaves = {name for name, leaf in one.nodes.items() if group.sums_up(leaf)}
         yield from _wrong_state(group, not leaves.isdisjoint(own), not leaves.isdisjoint(asked), False)
 
 

@@ -93,14 +93,19 @@ class Sealing:
 
 @dataclass(slots=True)
 class _Pool:
-    """The leaves whose members pass up, and how many people were asked in all that are sealed nowhere yet."""
+    """The leaves whose members pass up, and how many people were asked in all that are sealed nowhere yet.
+
+    `settled` were asked where a cohort is sealed or too many answered.
+    """
 
     leaves: list[str] = field(default_factory=list)
     asked: int = 0
+    settled: int = 0
 
     def add(self, other: "_Pool") -> None:
         self.leaves += other.leaves
         self.asked += other.asked
+        self.settled += other.settled
 
 
 def is_sensitive(form: Form, policy: Policy) -> bool:
@@ -148,15 +153,17 @@ def _seal(node: str, sizes: Mapping[str, int], answered: Mapping[str, int], seal
     """Seal at and below a node; returns what passes up."""
     if answered[node] > _limit(sealing.asked[node], sealing.policy):
         result.overfull[node] = answered[node]
-        return _Pool()
+        return _Pool(settled=sealing.asked[node])
     is_leaf = sealing.organisation.is_leaf(node)
     pool = _Pool([node] if sizes.get(node) else [], sealing.asked[node] if is_leaf else 0)
     for child in sealing.organisation.children[node]:
         pool.add(_seal(child, sizes, answered, sealing, result))
-    if not _may_seal(node, [sizes[leaf] for leaf in pool.leaves], pool.asked, sealing):
+    # a place may have another headcount than its leaves together; what readers see of the two is the smaller
+    could_answer = min(pool.asked, sealing.asked[node] - pool.settled)
+    if not _may_seal(node, [sizes[leaf] for leaf in pool.leaves], could_answer, sealing):
         return pool
     result.sealed[node] = tuple(pool.leaves)
-    return _Pool()
+    return _Pool(settled=sealing.asked[node])
 
 
 def _limit(asked: int, policy: Policy) -> Fraction:

@@ -24,6 +24,7 @@ from schemas.events import (
     SubmissionWithdrawn,
 )
 from schemas.organisation import Organisation, organisation
+from schemas.organisation_changes import reordered
 from schemas.topics import Topic
 from stream_processors.steps.admit import OpenRound, admit, withdraw
 from stream_processors.steps.closing import Closing, cancel_round, close_round, longest_seal, most_sizes
@@ -220,10 +221,7 @@ def _organisation_updated(story: Story, record: Record, event: OrganisationUpdat
 def _check_levels(facility: Facility, after: Organisation, offset: int) -> None:
     """Levels keep their order while a round is open: the same people would be summed along two trees."""
     before = facility.organisation
-    if before is None:
-        return
-    kept = [level for level in before.levels if level in after.levels]
-    if kept != [level for level in after.levels if level in before.levels] and facility.has_open_round(offset):
+    if before is not None and reordered(before, after) and facility.has_open_round(offset):
         raise DataError(Reason.LEVELS_REORDERED)
 
 

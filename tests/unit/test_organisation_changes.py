@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.errors import DataError, Reason
 from schemas.events import Node
 from schemas.organisation import Organisation, organisation
-from schemas.organisation_changes import Change, changes
+from schemas.organisation_changes import Change, changes, reordered
 from tests.unit.test_organisation import HOSPITAL, ICU, LEVELS, MEDICINE, ROOT, SURGERY, THEATRE, WARD, node, record
 from tests.unit.test_units_change import TREE, WARD_B, Log, names, without
 
@@ -94,6 +94,65 @@ def test_a_level_added_at_the_bottom_or_taken_away_is_told_at_each_leaf() -> Non
         "icu-1 is new under icu: its series starts, or goes on if the id was in use before",
     ]
     assert "icu becomes the last level: its series continues, with the answers given at it" in sentences(deeper, BEFORE)
+
+
+NURSES = node("icu-nurse", "icu", "group", 24).model_copy(update={"staff_group": "nurse"})
+
+
+def test_staff_groups_added_as_the_last_level_are_told_once_and_what_their_sums_cover() -> None:
+    deeper = built(*HOSPITAL, NURSES, levels=(*LEVELS, "group"))
+    told = (
+        "answers are now given by group, no longer by unit: sums of a staff group, such as all nurses, cover only the "
+        "units whose nurses are enough by themselves"
+    )
+    assert sentences(BEFORE, deeper)[0] == told
+    assert told not in sentences(deeper, deeper)
+    # a level added at the end for something else, and groups that come later
+    assert not any("staff group, such" in said for said in sentences(BEFORE, without_groups(deeper)))
+    assert sentences(without_groups(deeper), deeper) == [
+        "icu-nurse is now of staff group nurse: its own series continues, and sums of a staff group mix for a while"
+    ]
+
+
+def without_groups(given: Organisation) -> Organisation:
+    """The same tree with no staff group at its leaves."""
+    nodes = [found.model_copy(update={"staff_group": None}) for found in given.nodes.values()]
+    return built(*nodes, levels=given.levels)
+
+
+def test_a_leaf_whose_staff_group_changes_is_told() -> None:
+    levels = (*LEVELS, "group")
+    before, after = (
+        built(*HOSPITAL, NURSES.model_copy(update={"staff_group": group}), levels=levels) for group in "ab"
+    )
+    assert changes(before, after) == (Change("staff_group", "icu-nurse", "a", "b"),)
+    assert sentences(before, after)[0].startswith("icu-nurse changes from staff group a to b")
+    assert sentences(after, without_groups(after))[0].startswith("icu-nurse is no longer of staff group b")
+
+
+def test_levels_in_another_order_are_told_first_and_somebody_should_look_twice() -> None:
+    turned = ("facility", "unit", "department")
+    nodes = (ROOT, node("icu", "north", "unit"), node("medicine", "icu", "department", 54))
+    (first, *_) = changes(BEFORE, built(*nodes, levels=turned))
+    assert (first.kind, first.node, first.suspicious) == ("levels_reordered", "north", True)
+    assert first.sentence == (
+        "the order of levels changes from facility, department, unit to facility, unit, department: every figure above "
+        "the units compares unlike groups from then on. Change it at most once a year"
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (("facility", "department", "unit", "group"), False),
+        (("facility", "unit"), False),
+        (("facility", "area", "department", "unit"), False),
+        (("facility", "unit", "area", "department"), True),
+    ],
+)
+def test_only_levels_that_both_records_have_can_be_in_another_order(after: tuple[str, ...], expected: bool) -> None:
+    new = built(ROOT, node("x", "north", after[-1], 4), levels=after)
+    assert reordered(BEFORE, new) is expected
 
 
 def test_a_level_with_another_name_is_told_with_both_names() -> None:

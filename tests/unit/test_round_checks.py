@@ -11,6 +11,7 @@ from deploy.rounds import cancelling, closing, is_over, opening, policy, retirin
 from deploy.settings import Settings
 from schemas.errors import InputRefused, Reason
 from schemas.policy import Policy
+from schemas.season import Season
 from stream_processors.steps.ledger import Ledger, ledger
 from tests.records import replayed
 from tests.unit.test_cancel import CANCELLING, answers
@@ -25,6 +26,7 @@ TERMS: Mapping[str, Any] = {
     "leaves": ("ward-1",),
     "policy": Policy(),
 }
+SEASON = Season(id="S1", first=date(2026, 1, 5), last=date(2026, 3, 29), long_below=20, calendar="short")
 
 
 def known(*events: dict[str, Any]) -> Ledger:
@@ -43,7 +45,9 @@ def test_a_marker_that_the_rules_take_is_made() -> None:
         ({"leaves": ("ward-9",)}, Reason.UNKNOWN_UNIT),
         ({"leaves": ("ward-1", "ward-1")}, Reason.UNKNOWN_UNIT),
         ({"forms": ("mbi",)}, Reason.UNKNOWN_FORM),
-        ({"forms": ("phq_2",)}, Reason.SENSITIVE_FORM),
+        ({"forms": ("phq_2",), "season": SEASON}, Reason.SENSITIVE_FORM),
+        ({"policy": Policy(sensitive_forms=("sib5",)), "season": SEASON}, Reason.SENSITIVE_FORM),
+        ({"season": SEASON.model_copy(update={"long_below": 41})}, Reason.BAD_SEASON),
         ({"forms": ("cbi.work", "cbi.client")}, Reason.REPEATED_INSTRUMENT),
         ({"last_answer_date": date(2026, 2, 1)}, Reason.BAD_DATE),
         ({"round": "r1"}, Reason.ROUND_OPENED_TWICE),
@@ -58,6 +62,12 @@ def test_a_marker_that_the_rules_refuse_is_refused_here_with_a_sentence(
         opening(known(marker()), "general", 7, **{**TERMS, **changes})
     assert str(reason) in str(refused.value)
     assert ADVICE[reason] in str(refused.value)
+
+
+def test_what_a_rule_says_of_a_round_is_passed_on() -> None:
+    season = SEASON.model_copy(update={"first": date(2026, 2, 9)})
+    with pytest.raises(InputRefused, match="dates lie outside the season; the rounds of a season keep"):
+        opening(known(), "general", 5, **{**TERMS, "season": season})
 
 
 @pytest.mark.parametrize("changes", [{"round": "../x"}, {"forms": ()}, {"leaves": ("Ward 1",)}])
@@ -177,3 +187,11 @@ def test_the_list_of_rounds_names_retired_cohorts() -> None:
     retired = {**CANCELLING, "type": "cohort.retirement", **ASKED}
     (row,) = rounds_rows(known(*SEALED, retired), date(2026, 2, 1))
     assert (row["state"], row["retired"]) == ("sealed", [{"form": "sib5", "node": "ward-1"}])
+
+
+def test_the_list_of_rounds_says_season_and_calendar() -> None:
+    in_season = marker(leaves=["ward-1", "ward-2"], season=SEASON.model_dump(mode="json"))
+    (row,) = rounds_rows(known(in_season), date(2026, 1, 6))
+    assert (row["season"], row["calendar"]) == ("S1", "short")
+    (row,) = rounds_rows(known(marker()), date(2026, 1, 6))
+    assert (row["season"], row["calendar"]) == (None, "short")

@@ -65,6 +65,18 @@ def test_where_fewer_than_two_did_not_opt_in_it_is_not_told_that_the_others_did(
     assert states(result)["imaging"]["phq_2"] == ("published" if where == "imaging" else "not_published")
 
 
+def test_of_two_headcounts_that_do_not_agree_the_smaller_one_leaves_the_room() -> None:
+    # readers see the department's own number, whatever its units add up to
+    def sealed(headcount: int | None) -> dict[str, int]:
+        place = record(HEADS)
+        next(node for node in place["nodes"] if node["id"] == "imaging")["headcount"] = headcount
+        body = answers("r1", {"ct": 32, "mri": 4}, "phq_2")
+        return sealed_at(replayed([place, opening(LEAVES, forms=["phq_2"]), *body, closing()]))
+
+    assert sealed(None) == sealed(38) == {"imaging": 36}
+    assert sealed(37) == {"general": 36}
+
+
 def test_where_everybody_of_the_facility_opted_in_nothing_is_told() -> None:
     everybody = {"ct": 34, "mri": 6, "ward-1": 60, "ward-2": 40}
     assert sealed_at(asked(everybody)) == {}
