@@ -32,9 +32,8 @@ def planned(*words: str) -> dict[str, Any]:
 
 def choices() -> str:
     """Candidates with units as the places people answer at."""
-    found = planned(
-        "--k", "5", "--k", "10", "--k", "15", "--round-days", "7", "--round-days", "14", "--round-days", "28"
-    )
+    ks = [word for k in (5, 10, 15) for word in ("--k", str(k))]
+    found = planned(*ks, *(word for days in (7, 14, 28) for word in ("--round-days", str(days))))
     rows = []
     for line in found["lines"]:
         if line["levels"][-1] != "unit" or (line["k"] != 10 and line["round_days"] != 14):
@@ -49,10 +48,9 @@ def choices() -> str:
 
 def sizes() -> str:
     """What a unit of each size will see, with the default policy."""
-    head = ["people", "own figures in a round of two weeks", "interval then", "half an SD shows after"]
-    for name in ("independent", "habitual"):
-        head.append(f"own figures in a long round of twelve weeks, {name}")
-    return _table([*head, "interval then", "half an SD shows after"], [_of_size(people) for people in SIZES])
+    short = ["people", "own figures in a round of two weeks", "interval then", "half an SD shows after"]
+    long = [f"own figures in a long round of twelve weeks, {name}" for name in ("independent", "habitual")]
+    return _table([*short, *long, "interval then", "half an SD shows after"], [_of_size(people) for people in SIZES])
 
 
 def _of_size(people: int) -> list[object]:
