@@ -134,7 +134,7 @@ def plan_json(question: Question, lines: Sequence[Line], chosen: Proposal, sensi
 
 def _terms(candidate: Candidate) -> dict[str, Any]:
     return {
-        **candidate.policy.model_dump(include={"k", "coalition", "outside"}),
+        **{name: getattr(candidate.policy, name) for name in ("k", "coalition", "outside")},
         "levels": candidate.organisation.levels,
         "round_days": candidate.round_days,
         "long_below": candidate.long_below,
