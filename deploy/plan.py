@@ -108,12 +108,20 @@ def commands(chosen: Proposal) -> list[str]:
         for name in ("k", "coalition", "outside")
         if (value := getattr(chosen.candidate.policy, name)) != getattr(usual, name)
     )
-    short = f"wardpulse rounds open ROUND --form FORM --first DATE --last DATE{policy}"
+    short = f"wardpulse rounds open ROUND --form FORM{policy}"
+    dates = "--first DATE --last DATE"
     if not chosen.has_two_calendars:
-        return [short]
-    season = f" --season SEASON --long-below {chosen.candidate.long_below}"
-    long = f"wardpulse rounds open SEASON-long --form FORM --first DATE --last DATE{policy}"
-    return [f"{long}{season} --calendar long", f"{short}{season} --calendar short"]
+        return [f"{short} {dates}"]
+    terms = f"--long-below {chosen.candidate.long_below} --season-first DATE --season-last DATE"
+    # the season's first round fixes its terms, and the others keep to them
+    long = f"wardpulse rounds open SEASON-long --form FORM{policy} --season SEASON --calendar long {terms}"
+    leaves = chosen.candidate.organisation.leaves()
+    rest = (
+        []
+        if set(leaves) == set(chosen.candidate.long_leaves)
+        else [f"{short} --season SEASON --calendar short {dates}"]
+    )
+    return [long, *rest]
 
 
 def plan_json(question: Question, lines: Sequence[Line], chosen: Proposal, sensitive: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from schemas.clickhouse.tables import Table
 from schemas.errors import SettingsError, SinkUnavailable
 
 _EMBEDDED: Final = "chdb:"
+_DATES: Final = frozenset({"Date", "Nullable(Date)"})
 # pinned: an insert must be on disk when it returns, since the Kafka offset is committed next
 _SETTINGS: Final = {"async_insert": 0}
 _NO_SUCH_TABLE: Final = "Code: 60"
@@ -108,7 +109,7 @@ class Database:
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows; when this returns they are stored. Repeats collapse by `row_hash`."""
         columns = list(table.columns)
-        dates = {name for name, kind in table.columns.items() if kind == "Date"}
+        dates = {name for name, kind in table.columns.items() if kind in _DATES}
         data = [[_value(row[name], name in dates) for name in columns] for row in rows]
         with _sink_errors():
             self._client.insert(table.name, data, column_names=columns, settings=_SETTINGS)
@@ -192,7 +193,7 @@ def _scheme(url: str) -> str:
 
 
 def _value(value: Any, is_date: bool) -> Any:
-    return date.fromisoformat(value) if is_date else value
+    return date.fromisoformat(value) if is_date and value is not None else value
 
 
 @contextmanager

@@ -254,7 +254,7 @@ def test_the_command_proposes_and_says_how_to_begin() -> None:
     assert shown.exit_code == 0
     assert "Proposed: two calendars, k = 10" in shown.stdout
     assert "In the long calendar: breast-centre, cath-lab" in shown.stdout
-    assert "--long-below 33 --calendar long" in shown.stdout
+    assert "--season SEASON --calendar long --long-below 33 --season-first DATE --season-last DATE" in shown.stdout
     assert "phq_2" in shown.stdout
 
 
