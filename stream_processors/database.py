@@ -23,7 +23,6 @@ from schemas.clickhouse.tables import Table
 from schemas.errors import SettingsError, SinkUnavailable
 
 _EMBEDDED: Final = "chdb:"
-_DATES: Final = frozenset({"Date", "Nullable(Date)"})
 # pinned: an insert must be on disk when it returns, since the Kafka offset is committed next
 _SETTINGS: Final = {"async_insert": 0}
 _NO_SUCH_TABLE: Final = "Code: 60"
@@ -109,7 +108,7 @@ class Database:
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows; when this returns they are stored. Repeats collapse by `row_hash`."""
         columns = list(table.columns)
-        dates = {name for name, kind in table.columns.items() if kind in _DATES}
+        dates = {name for name, kind in table.columns.items() if kind in ("Date", "Nullable(Date)")}
         data = [[_value(row[name], name in dates) for name in columns] for row in rows]
         with _sink_errors():
             self._client.insert(table.name, data, column_names=columns, settings=_SETTINGS)

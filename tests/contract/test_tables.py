@@ -26,6 +26,7 @@ OPEN_EXAMPLES: Final = (
     "cohorts/valid/cohort.sealed_of_a_unit",
     "cohorts/valid/cohort.retired",
     "cohorts/valid/round.sealed",
+    "cohorts/valid/round.sealed_of_a_long_round",
     "indicators/valid/indicator_published",
 )
 FROZEN: Final = {

@@ -243,5 +243,5 @@ def test_changes_and_figures_steer_no_terminal(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert "is renamed from" in said
     assert all(line.isprintable() for line in said.splitlines())
-    row = {"depth": 2, "name": HOSTILE, "state": "withheld"}
-    assert all(cell.isprintable() for cell in deploy.figures._cells(row))
+    row = {"depth": 2, "name": HOSTILE, "state": "withheld", "staff_group": ""}
+    assert all(cell.isprintable() for cell in deploy.figures._cells(row, ("state", "mean")))
