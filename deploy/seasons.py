@@ -74,9 +74,9 @@ def split_of(known: Ledger, facility: str, season: Season, now: Organisation) ->
 def _begun(name: str, calendar: Calendar, given: Mapping[str, int | date | None]) -> Season:
     missing = [TERMS[term] for term, value in given.items() if value is None]
     if missing:
-        raise InputRefused(
-            f"season {name} has no round yet, and its first one fixes its terms: give {' and '.join(missing)} too"
-        )
+        *most, last = missing
+        words = f"{', '.join(most)} and {last}" if most else last
+        raise InputRefused(f"season {name} has no round yet, and its first one fixes its terms: give {words} too")
     try:
         return Season.model_validate({"id": name, "calendar": calendar, **given})
     except ValidationError as error:

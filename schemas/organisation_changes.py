@@ -20,6 +20,7 @@ Kind = Literal[
     "staff_group",
     "levels_reordered",
     "last_level",
+    "grouped",
 ]
 LEAST_JUMP: Final = 5
 """A headcount that changes by fewer people is never worth a question: small units turn over fast."""
@@ -30,7 +31,8 @@ class Change:
     """One difference at one node. `leaf` says whether people answer at the node itself (of a removed one: answered).
 
     `before` and `after` are its parents (added, removed, moved), names (renamed), kinds (level_changed), headcounts or
-    staff groups; of the facility all levels in order (levels_reordered), or the last ones (last_level).
+    staff groups; of the facility all levels in order (levels_reordered), the last ones (last_level), or which staff
+    groups there are (grouped: there were none).
     """
 
     kind: Kind
@@ -70,9 +72,11 @@ class Change:
                     "compares unlike groups from then on. Change it at most once a year"
                 )
             case "last_level":
+                return f"answers are now given by {self.after}, no longer by {self.before}"
+            case "grouped":
                 return (
-                    f"answers are now given by {self.after}, no longer by {self.before}: sums of a staff group, such "
-                    "as all nurses, cover only the units whose nurses are enough by themselves"
+                    f"staff groups are new ({self.after}): sums of one, such as all nurses, cover only the units whose "
+                    "nurses are enough by themselves"
                 )
 
     def _group_change(self) -> str:
@@ -125,8 +129,15 @@ def _of_levels(before: Organisation, after: Organisation) -> Iterator[Change]:
     if reordered(before, after):
         yield Change("levels_reordered", root, ", ".join(before.levels), ", ".join(after.levels), False)
     old, new = before.levels[-1], after.levels[-1]
-    if new not in before.levels and old in after.levels and any(node.staff_group for node in after.nodes.values()):
+    if new not in before.levels and old in after.levels:
         yield Change("last_level", root, old, new, False)
+    groups = _groups(after)
+    if groups and not _groups(before):
+        yield Change("grouped", root, None, ", ".join(groups), False)
+
+
+def _groups(record: Organisation) -> list[str]:
+    return sorted({node.staff_group for node in record.nodes.values() if node.staff_group is not None})
 
 
 def _in_order(found: list[Change], old_paths: Mapping[str, tuple[str, ...]], after: Organisation) -> tuple[Change, ...]:

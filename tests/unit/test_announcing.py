@@ -114,6 +114,7 @@ def test_staff_groups_as_a_new_last_level_are_told(command: Any) -> None:
     groups = record({"surgery/ward-1/nurse": 40}, ("facility", "department", "unit", "staff_group"))
     said, sent = command(groups, "--dry-run", log=())
     assert "answers are now given by staff_group, no longer by unit" in said
+    assert "cover only the units whose nurses are enough by themselves" in said
     assert sent == 0
 
 

@@ -105,7 +105,8 @@ BEGUN = (marker(["mri", "ward-2"], "long", terms("long")),)
     ("words", "log", "sentence"),
     [
         ((*LONG, "--long-below", "20"), (), "fixes its terms: give --season-first and --season-last too"),
-        ((*SHORT, *DATES), (), "give --long-below and --season-first and --season-last too"),
+        ((*SHORT, *DATES), (), "give --long-below, --season-first and --season-last too"),
+        ((*SHORT, *DATES, *GIVEN[:4]), (), "its terms: give --season-last too"),
         ((*SHORT, *DATES, *GIVEN, "--unit", "ct"), (), "--unit does not go with --season"),
         (("--form", "sib5", "--season", "S1", *GIVEN), (), "--calendar short or --calendar long"),
         ((*SHORT, *GIVEN), (), "a short round needs --first and --last"),

@@ -89,7 +89,8 @@ def test_what_was_removed_is_named_where_it_was() -> None:
 
 def test_a_level_added_at_the_bottom_or_taken_away_is_told_at_each_leaf() -> None:
     deeper = built(*HOSPITAL, node("icu-1", "icu", "team", 24), levels=(*LEVELS, "team"))
-    assert sentences(BEFORE, deeper)[:2] == [
+    assert sentences(BEFORE, deeper)[:3] == [
+        "answers are now given by team, no longer by unit",
         "icu is no longer the last level: its series continues, as the sum of what lies under it",
         "icu-1 is new under icu: its series starts, or goes on if the id was in use before",
     ]
@@ -101,17 +102,21 @@ NURSES = node("icu-nurse", "icu", "group", 24).model_copy(update={"staff_group":
 
 def test_staff_groups_added_as_the_last_level_are_told_once_and_what_their_sums_cover() -> None:
     deeper = built(*HOSPITAL, NURSES, levels=(*LEVELS, "group"))
+    by_group = "answers are now given by group, no longer by unit"
     told = (
-        "answers are now given by group, no longer by unit: sums of a staff group, such as all nurses, cover only the "
-        "units whose nurses are enough by themselves"
+        "staff groups are new (nurse): sums of one, such as all nurses, cover only the units whose nurses are enough "
+        "by themselves"
     )
-    assert sentences(BEFORE, deeper)[0] == told
-    assert told not in sentences(deeper, deeper)
-    # a level added at the end for something else, and groups that come later
-    assert not any("staff group, such" in said for said in sentences(BEFORE, without_groups(deeper)))
+    assert sentences(BEFORE, deeper)[:2] == [by_group, told]
+    assert sentences(BEFORE, without_groups(deeper))[0] == by_group
+    assert told not in sentences(BEFORE, without_groups(deeper))
+    # groups may come later than the level, and more of them are nothing new
     assert sentences(without_groups(deeper), deeper) == [
-        "icu-nurse is now of staff group nurse: its own series continues, and sums of a staff group mix for a while"
+        told,
+        "icu-nurse is now of staff group nurse: its own series continues, and sums of a staff group mix for a while",
     ]
+    more = NURSES.model_copy(update={"id": "icu-physician", "staff_group": "physician"})
+    assert told[:20] not in str(sentences(deeper, built(*deeper.nodes.values(), more, levels=deeper.levels)))
 
 
 def without_groups(given: Organisation) -> Organisation:
