@@ -126,9 +126,4 @@ SEALED: Final = (
         AUDITOR,
         (Edit(SEAL, "list(path), ", "list(path), None and "),),
     ),
-    Mutant(
-        "field a form about health like any other",
-        AUDITOR,
-        (Edit(SEAL, "return form.sensitive or form.id in policy.sensitive_forms", "return False"),),
-    ),
 )
