@@ -11,7 +11,7 @@ PROCESSES ?= 3
 NO_BROKER := --ignore tests/contract/test_broker.py --ignore tests/contract/test_partitioners.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kafka tested-kafka attacks mutants bench clean
+.PHONY: help demo test check kafka tested-kafka attacks mutants programme bench clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -44,6 +44,9 @@ tested-kafka:
 
 attacks: $(UV) ## The disclosure attacks; writes their table into docs/privacy.md
 	$(RUN) python -m tests.attacks
+
+programme: $(UV) ## The tables of docs/programme.md, from wardpulse plan
+	$(RUN) python -m tests.programme
 
 bench: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## The benchmarks (KAFKA=apache); each ends with RESULT lines
 	$(RUN) python -m benchmarks.steps

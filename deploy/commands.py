@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 import typer
 from rich.console import Console
 
+from deploy.cadence import with_cadence
 from deploy.demo import demo_export, demo_simulation
 from deploy.figures import figures, figures_table, published_forms
 from deploy.output import AsJson, print_json, working
@@ -33,6 +34,8 @@ Examples:
 wardpulse demo
 
 wardpulse demo --facilities 1 --staff 800 --rounds 6 --seed 3 --data /tmp/trial
+
+wardpulse demo --cadence
 
 wardpulse demo --csv export.csv --mapping docs/examples/limesurvey-cbi.yaml
 
@@ -72,7 +75,7 @@ In another terminal:
 """
 
 ALARM_SECONDS: Final = 30.0
-_SIMULATED = ("facilities", "staff", "rounds", "seed")
+_SIMULATED = ("facilities", "staff", "rounds", "seed", "cadence")
 
 
 def register(app: typer.Typer) -> None:
@@ -97,6 +100,9 @@ def _demo(
     staff: Annotated[int, typer.Option(help="Staff of all hospitals together.", min=100)] = 3000,
     rounds: Annotated[int, typer.Option(help="Rounds of two weeks each.", min=1, max=104)] = 12,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.", min=0)] = 7,
+    cadence: Annotated[
+        bool, typer.Option("--cadence", help="Two calendars: small units are asked once in twelve weeks.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(help="Folder to keep; by default one under wardpulse-data/, named after the input."),
@@ -113,11 +119,14 @@ def _demo(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if csv is None and mapping is None:
-        demo_simulation(Simulation(facilities, staff, rounds, seed), data, console, kafka)
+        simulation = Simulation(facilities, staff, rounds, seed)
+        demo_simulation(with_cadence(simulation) if cadence else simulation, data, console, kafka)
     elif csv is None or mapping is None:
         raise typer.BadParameter("--csv and --mapping go together")
     elif any(_is_given(context, name) for name in _SIMULATED):
-        raise typer.BadParameter("an export is not simulated: leave out --facilities, --staff, --rounds and --seed")
+        raise typer.BadParameter(
+            "an export is not simulated: leave out --facilities, --staff, --rounds, --seed and --cadence"
+        )
     else:
         demo_export(csv, mapping, data, console, secrets.token_bytes, kafka)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from deploy.apache_trial import KAFKAS
+from deploy.cadence import brought
 from deploy.connection import Connection
 from deploy.embedded import EVENTS_PER_PARTITION
 from deploy.export import Export, read_export
@@ -37,7 +38,10 @@ DRAIN_SECONDS: Final = 600.0
 
 
 def demo_simulation(simulation: Simulation, data: Path | None, console: Console, kafka: str = "embedded") -> None:
-    """Send a simulated health system's rounds through the pipeline and show what came out."""
+    """Send a simulated health system's rounds through the pipeline and show what came out.
+
+    With two calendars also what they brought.
+    """
     folder = _claimed(data, asdict(simulation))
     simulated = simulate(simulation)
     if kafka == "embedded":
@@ -48,7 +52,7 @@ def demo_simulation(simulation: Simulation, data: Path | None, console: Console,
             for current in bar.track(simulated.rounds(), simulation.rounds, description="Sending rounds"):
                 for line in current.lines:
                     send_line(producer, line, keystores)
-        _show(local, console, ["sib5", "cbi.work"], folder)
+        _show(local, console, ["sib5", "cbi.work"], folder, simulation)
 
 
 def demo_export(
@@ -128,7 +132,9 @@ def _check_capacity(simulated: Simulated) -> None:
         )
 
 
-def _show(local: Local, console: Console, forms: Sequence[str], folder: Path) -> None:
+def _show(
+    local: Local, console: Console, forms: Sequence[str], folder: Path, simulation: Simulation | None = None
+) -> None:
     with working().status("Anonymising, rolling up, writing to ClickHouse"):
         local.wait_until_drained(DRAIN_SECONDS)
     counts = closed_side(local)
@@ -138,6 +144,9 @@ def _show(local: Local, console: Console, forms: Sequence[str], folder: Path) ->
         for form in forms:
             for scale in catalogue()[form].scales:
                 console.print(figures_table(database, catalogue()[form], scale))
+        if simulation and simulation.long_below:
+            for line in brought(simulation, database):
+                console.print(line, soft_wrap=True)
     console.print(f"The tables above were read from {local.settings.clickhouse}", soft_wrap=True)
     console.rule("closed side: for operators and auditors only")
     for line in counts:

@@ -11,6 +11,7 @@ from deploy.output import printable
 from producers.simulation.habits import Responders
 from schemas.policy import Policy
 from stream_processors.planning.candidates import BASE_DAYS, Candidate
+from stream_processors.planning.outcome import sensitive_level
 from stream_processors.planning.plan import EXAMPLE_OF_SENSITIVE, Line, Proposal, Question
 
 KINDS: Final[dict[Responders, str]] = {
@@ -73,15 +74,21 @@ def sentences(question: Question, chosen: Proposal, sensitive: float) -> Iterato
         yield f"In the long calendar: {printable(', '.join(chosen.candidate.long_leaves))}."
     yield "To begin:"
     yield from (f"  {command}" for command in commands(chosen))
+    if not any(line.outcome.once for line in chosen.lines):
+        yield (
+            f"No {printable(chosen.candidate.leaf_level)} has figures of its own: they are too small for this k. "
+            "Let people answer for a larger place, or make do with the figures of the places above."
+        )
     for line in chosen.lines:
         yield (
             f"Not by themselves, with {line.responders} responders: of 100 places {100 * line.outcome.pooled:.0f} are "
             f"pooled and {100 * line.outcome.withheld:.0f} withheld in a round, and "
             f"{100 * (1 - line.outcome.once):.0f} have no figures of their own in a whole season."
         )
+    level = sensitive_level(question.organisations[0])
     yield (
         f"A sensitive form such as {EXAMPLE_OF_SENSITIVE}, answered by {question.assumed.opt_in:.0%} in a round of its "
-        f"own: published for {sensitive:.0%} of the departments, and never for a single unit."
+        f"own: published for {sensitive:.0%} of the places of level {printable(level)}, and for none below it."
     )
     yield "When a shift is seen is told as if rounds were independent of each other. Nobody was asked for any of this."
 
@@ -108,12 +115,20 @@ def commands(chosen: Proposal) -> list[str]:
         for name in ("k", "coalition", "outside")
         if (value := getattr(chosen.candidate.policy, name)) != getattr(usual, name)
     )
-    short = f"wardpulse rounds open ROUND --form FORM --first DATE --last DATE{policy}"
+    short = f"wardpulse rounds open ROUND --form FORM{policy}"
+    dates = "--first DATE --last DATE"
     if not chosen.has_two_calendars:
-        return [short]
-    season = f" --season SEASON --long-below {chosen.candidate.long_below}"
-    long = f"wardpulse rounds open SEASON-long --form FORM --first DATE --last DATE{policy}"
-    return [f"{long}{season} --calendar long", f"{short}{season} --calendar short"]
+        return [f"{short} {dates}"]
+    terms = f"--long-below {chosen.candidate.long_below} --season-first DATE --season-last DATE"
+    # the season's first round fixes its terms, and the others keep to them
+    long = f"wardpulse rounds open SEASON-long --form FORM{policy} --season SEASON --calendar long {terms}"
+    leaves = chosen.candidate.organisation.leaves()
+    rest = (
+        []
+        if set(leaves) == set(chosen.candidate.long_leaves)
+        else [f"{short} --season SEASON --calendar short {dates}"]
+    )
+    return [long, *rest]
 
 
 def plan_json(question: Question, lines: Sequence[Line], chosen: Proposal, sensitive: float) -> dict[str, Any]:
@@ -134,7 +149,7 @@ def plan_json(question: Question, lines: Sequence[Line], chosen: Proposal, sensi
 
 def _terms(candidate: Candidate) -> dict[str, Any]:
     return {
-        **candidate.policy.model_dump(include={"k", "coalition", "outside"}),
+        **{name: getattr(candidate.policy, name) for name in ("k", "coalition", "outside")},
         "levels": candidate.organisation.levels,
         "round_days": candidate.round_days,
         "long_below": candidate.long_below,

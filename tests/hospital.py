@@ -70,7 +70,7 @@ def answers(round: str, counts: Mapping[str, int], form: str = "sib5", day: str 
             "form": form,
             "form_version": 1,
             "node": leaf,
-            "respondent": derived_id(form, leaf, number).replace("-", "") * 2,
+            "respondent": derived_id(round, form, leaf, number).replace("-", "") * 2,
             "revision": 0,
             "answers": ANSWERS[form],
             "submitted_on": day,

@@ -209,7 +209,9 @@ def _sensitive_round_log(rng: random.Random, wave: Wave) -> list[Event]:
     forms = rng.choice([[sensitive], ["sib5", sensitive]])
     opened = {**wave.opened, "event_id": event_id(rng), "round": "2026-W30", "forms": forms}
     opened |= {"first_answer_date": "2026-07-20", "last_answer_date": "2026-07-26"}
-    return _round_log(rng, Wave(opened, wave.people, wave.rate, wave.places))
+    # with nearly everybody answering it is the room that decides
+    rate = rng.choice([wave.rate, 0.9, 0.95, 1.0])
+    return _round_log(rng, Wave(opened, wave.people, rate, wave.places))
 
 
 def _retirement(rng: random.Random, wave: Wave) -> Event:

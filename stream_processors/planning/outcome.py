@@ -83,21 +83,26 @@ def outcome(candidate: Candidate, form: Form, seasons: Sequence[Drawn], assumed:
 def sensitive_share(
     organisation: Organisation, policy: Policy, form: Form, assumed: Assumptions, draws: int, random: Random
 ) -> float:
-    """The share of departments that a sensitive form is published for, when the share `opt_in` answer it."""
+    """The share of departments that a sensitive form is published for, when the share `opt_in` answer it.
+
+    In an organisation without departments it is that of the places at its `sensitive_level`.
+    """
     heads = {leaf: organisation.headcounts[leaf] for leaf in organisation.leaves()}
     draw = {people: draw_binomial(people, assumed.opt_in, random) for people in set(heads.values())}
     sealing = Sealing(organisation, organisation.asked(heads), policy, "", "", form)
-    lowest = max(
-        organisation.levels.index(organisation.nodes[node].kind)
-        for node in organisation.nodes
-        if organisation.may_seal_sensitive(node)
-    )
-    departments = {node.id for node in organisation.nodes.values() if node.kind == organisation.levels[lowest]}
+    lowest = sensitive_level(organisation)
+    departments = {node.id for node in organisation.nodes.values() if node.kind == lowest}
     found = [
         len(departments & set(split({leaf: draw[people]() for leaf, people in heads.items()}, sealing).sealed))
         for _ in range(draws)
     ]
     return fmean(found) / len(departments)
+
+
+def sensitive_level(organisation: Organisation) -> str:
+    """The lowest level that has figures of a sensitive form."""
+    kinds = {node.kind for name, node in organisation.nodes.items() if organisation.may_seal_sensitive(name)}
+    return max(kinds, key=organisation.levels.index)
 
 
 def _sealing(candidate: Candidate, form: Form, leaves: Iterable[str]) -> Sealing:

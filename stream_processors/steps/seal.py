@@ -91,21 +91,19 @@ class Sealing:
         return is_sensitive(self.form, self.policy)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Pool:
     """The leaves whose members pass up, and how many people were asked in all that are sealed nowhere yet.
 
     `settled` were asked where a cohort is sealed or too many answered.
     """
 
-    leaves: list[str] = field(default_factory=list)
+    leaves: tuple[str, ...] = ()
     asked: int = 0
     settled: int = 0
 
-    def add(self, other: "_Pool") -> None:
-        self.leaves += other.leaves
-        self.asked += other.asked
-        self.settled += other.settled
+    def merge(self, other: "_Pool") -> "_Pool":
+        return _Pool(self.leaves + other.leaves, self.asked + other.asked, self.settled + other.settled)
 
 
 def is_sensitive(form: Form, policy: Policy) -> bool:
@@ -135,7 +133,7 @@ def split(sizes: Mapping[str, int], sealing: Sealing) -> Split:
         for node in sealing.organisation.paths[leaf]:
             answered[node] += size
     residue = _seal(sealing.organisation.facility, sizes, answered, sealing, result)
-    result.left = tuple(residue.leaves)
+    result.left = residue.leaves
     return result
 
 
@@ -155,14 +153,14 @@ def _seal(node: str, sizes: Mapping[str, int], answered: Mapping[str, int], seal
         result.overfull[node] = answered[node]
         return _Pool(settled=sealing.asked[node])
     is_leaf = sealing.organisation.is_leaf(node)
-    pool = _Pool([node] if sizes.get(node) else [], sealing.asked[node] if is_leaf else 0)
+    pool = _Pool((node,) if sizes.get(node) else (), sealing.asked[node] if is_leaf else 0)
     for child in sealing.organisation.children[node]:
-        pool.add(_seal(child, sizes, answered, sealing, result))
+        pool = pool.merge(_seal(child, sizes, answered, sealing, result))
     # a place may have another headcount than its leaves together; what readers see of the two is the smaller
     could_answer = min(pool.asked, sealing.asked[node] - pool.settled)
     if not _may_seal(node, [sizes[leaf] for leaf in pool.leaves], could_answer, sealing):
         return pool
-    result.sealed[node] = tuple(pool.leaves)
+    result.sealed[node] = pool.leaves
     return _Pool(settled=sealing.asked[node])
 
 

@@ -137,6 +137,16 @@ def test_a_row_comes_back_as_it_was_put_in(database: Database, table: Table) -> 
         assert {name: str(value) for name, value in found.items()} == {name: str(value) for name, value in row.items()}
 
 
+@pytest.mark.parametrize("name", ["of_a_long_round", "of_a_sensitive_form", "with_a_staff_group"])
+def test_the_rows_of_every_kind_of_round_come_back_as_they_were_put_in(database: Database, name: str) -> None:
+    for table, row in example(f"cohorts/valid/round.sealed_{name}"):
+        database.insert(table, [row])
+        (found,) = database.query(
+            f"SELECT * FROM {table.name} WHERE row_hash = {{hash:String}}", {"hash": row["row_hash"]}
+        )
+        assert {name: str(value) for name, value in found.items()} == {name: str(value) for name, value in row.items()}
+
+
 @each_table
 def test_repeats_of_a_row_collapse(database: Database, table: Table) -> None:
     sample = sample_rows()[table.name]

@@ -52,6 +52,15 @@ def test_the_demo_shows_units_and_accounts_for_every_delivery(tmp_path: Path, br
     assert "--data with a new folder" in refused
 
 
+def test_the_demo_with_two_calendars_says_what_they_brought(tmp_path: Path) -> None:
+    size = ("--facilities", "1", "--staff", "400", "--rounds", "6", "--seed", "2")
+    shown = run("demo", "--cadence", *size, "--data", tmp_path / "trial")
+    assert "people were asked once in 12 weeks" in shown
+    with_two, alone = (int(count) for count in re.findall(r"(\d+) of \d+(?: units|\.\n)", shown)[-2:])
+    assert with_two > alone > 0
+    assert run("audit", "disclosure", tmp_path / "trial").endswith("verdict: safe\n")
+
+
 def _sum(terms: str) -> int:
     return sum(int(count) for count, name in re.findall(r"(\d+) (\w+)", terms) if name in OUTCOMES)
 
@@ -114,7 +123,15 @@ def test_an_export_of_which_nothing_can_be_used_is_refused_with_the_commonest_re
 
 
 @pytest.mark.parametrize(
-    "options", [["--rounds", "0"], ["--staff", "-5"], ["--csv", "x.csv"], ["--unheard-of"], [*EXPORT, "--rounds", "3"]]
+    "options",
+    [
+        ["--rounds", "0"],
+        ["--staff", "-5"],
+        ["--csv", "x.csv"],
+        ["--unheard-of"],
+        [*EXPORT, "--rounds", "3"],
+        [*EXPORT, "--cadence"],
+    ],
 )
 def test_wrong_usage_is_exit_code_two(options: list[str]) -> None:
     assert "Traceback" not in run("demo", *options, code=2)

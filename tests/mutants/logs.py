@@ -1,4 +1,4 @@
-"""Logs on which every mutant shows: a hospital made for the purpose, random ones, and a simulated one."""
+"""Logs on which every mutant shows: hospitals made for the purpose, random ones, and a simulated one."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from producers.simulate import Simulation, lines
+from tests.mutants.season_logs import season_logs
 from tests.random_logs import random_log
 
 Event = dict[str, Any]
@@ -242,6 +243,7 @@ def logs() -> Mapping[str, Log]:
 
 def _logs() -> Iterator[tuple[str, Log]]:
     yield "hospital", hospital()
+    yield from season_logs()
     yield "simulated", _simulated()
     for seed in range(RANDOM_LOGS):
         yield f"random {seed}", random_log(Random(seed))

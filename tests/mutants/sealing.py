@@ -26,12 +26,12 @@ _LATEST_OF_TOKEN: Final = """            if (held.held[rival][1], rival) < (revi
 _LATEST_OF_PLACE: Final = """            if (held.held[rival][1], rival) < (revision, event_id):
                 best[token + leaf.encode()] = event_id
 """
-_RESIDUE: Final = """    result.left = tuple(residue.leaves)
+_RESIDUE: Final = """    result.left = residue.leaves
 """
 _PUBLISHED_RESIDUE: Final = """    if sum(sizes[leaf] for leaf in residue.leaves) >= 5:
-        result.sealed[sealing.organisation.facility] = tuple(residue.leaves)
+        result.sealed[sealing.organisation.facility] = residue.leaves
         return result
-    result.left = tuple(residue.leaves)
+    result.left = residue.leaves
 """
 _ALL_ROWS: Final = (
     Edit(ADMIT, _FIRST_OF_TOKEN, _FIRST_OF_ROW),
@@ -94,8 +94,8 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "    result.sealed[node] = tuple(pool.leaves)\n    return _Pool()\n",
-                "    result.sealed[node] = tuple(pool.leaves)\n    return pool\n",
+                "    result.sealed[node] = pool.leaves\n    return _Pool()\n",
+                "    result.sealed[node] = pool.leaves\n    return pool\n",
             ),
         ),
     ),
@@ -125,10 +125,5 @@ SEALED: Final = (
         "make the id of a cohort without its policy",
         AUDITOR,
         (Edit(SEAL, "list(path), ", "list(path), None and "),),
-    ),
-    Mutant(
-        "field a form about health like any other",
-        AUDITOR,
-        (Edit(SEAL, "return form.sensitive or form.id in policy.sensitive_forms", "return False"),),
     ),
 )

@@ -5,12 +5,20 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.mutants import closed, rounds, sealing, totals
+from tests.mutants import calendars, closed, rounds, sealing, sensitive, totals
 from tests.mutants.harness import Mutant, caught
 
 MUTANTS: Final = {
     mutant.name: mutant
-    for mutant in (*sealing.COUNTED, *sealing.SEALED, *rounds.MUTANTS, *totals.MUTANTS, *closed.MUTANTS)
+    for mutant in (
+        *sealing.COUNTED,
+        *sealing.SEALED,
+        *sensitive.MUTANTS,
+        *rounds.MUTANTS,
+        *calendars.MUTANTS,
+        *totals.MUTANTS,
+        *closed.MUTANTS,
+    )
 }
 PAGE: Final = Path(__file__).parents[2] / "docs" / "privacy.md"
 _BEGIN, _END = "<!-- mutants -->\n", "<!-- end of mutants -->\n"

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from deploy.plan import plan_table
+from deploy.plan import plan_table, sentences
 from deploy.resources import catalogue
 from producers.simulation.habits import Responders
 from producers.simulation.randomness import stream
@@ -25,7 +25,7 @@ from schemas.events import OrganisationUpdated
 from schemas.policy import Policy
 from stream_processors.planning.candidates import Assumptions, Candidate, binomial, threshold, to_level
 from stream_processors.planning.draws import Crowd, Drawn, draw_binomial
-from stream_processors.planning.outcome import outcome, sensitive_share
+from stream_processors.planning.outcome import outcome, sensitive_level, sensitive_share
 from stream_processors.planning.plan import Line, Proposal, Question, lines, proposal
 from stream_processors.planning.shift import HALF_YEAR, answers_needed, days_to_see
 from stream_processors.steps.figures import wilson
@@ -254,7 +254,7 @@ def test_the_command_proposes_and_says_how_to_begin() -> None:
     assert shown.exit_code == 0
     assert "Proposed: two calendars, k = 10" in shown.stdout
     assert "In the long calendar: breast-centre, cath-lab" in shown.stdout
-    assert "--long-below 33 --calendar long" in shown.stdout
+    assert "--season SEASON --calendar long --long-below 33 --season-first DATE --season-last DATE" in shown.stdout
     assert "phq_2" in shown.stdout
 
 
@@ -264,6 +264,23 @@ def test_the_command_as_json_holds_every_line() -> None:
     assert len(found["lines"]) == 3
     assert found["proposal"]["long_below"] == 33
     assert len(found["proposal"]["long_leaves"]) == 9
+
+
+def test_an_organisation_of_small_units_alone_is_told_that_none_has_figures() -> None:
+    asked = question({"surgery/a": 9, "medicine/b": 0})
+    _, chosen = plan(asked)
+    said = list(sentences(asked, chosen, 0.0))
+    assert not chosen.has_two_calendars
+    assert any(line.startswith("No unit has figures of its own") for line in said)
+    asked = question()
+    assert not any(line.startswith("No unit") for line in sentences(asked, plan(asked)[1], 0.0))
+
+
+def test_the_lowest_level_of_a_sensitive_form_is_named_as_the_organisation_does() -> None:
+    heads = {"surgery/a": 100, "medicine/b": 100}
+    assert sensitive_level(to_level(organisation_record(heads), 3)) == "department"
+    two = organisation_record({"a": 100, "b": 100}, levels=("facility", "ward"))
+    assert sensitive_level(to_level(two, 2)) == "facility"
 
 
 @pytest.mark.parametrize(
