@@ -94,7 +94,7 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "    result.sealed[node] = pool.leaves\n    return _Pool()\n",
+                "    result.sealed[node] = pool.leaves\n    return _Pool(settled=sealing.asked[node])\n",
                 "    result.sealed[node] = pool.leaves\n    return pool\n",
             ),
         ),

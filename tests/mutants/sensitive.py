@@ -43,7 +43,12 @@ MUTANTS: Final = (
     Mutant(
         "count people who were not asked as room beside those who opted in",
         AUDITOR,
-        (Edit(SEAL, _ASKED, "sealing.organisation.headcounts[node] if is_leaf else 0)"),),
+        (
+            Edit(SEAL, _ASKED, "sealing.organisation.headcounts[node] if is_leaf else 0)"),
+            Edit(
+                SEAL, "could_answer = min(pool.asked, sealing.asked[node] - pool.settled)", "could_answer = pool.asked"
+            ),
+        ),
     ),
     Mutant(
         "tell why a sensitive form is not published",
