@@ -47,12 +47,11 @@ def calendar_of_the_ward(world: World) -> str:
 
 def assigned_by_answers(rng: Random) -> dict[bool, World]:
     """Nine of the ward answer before the season, all high or all low, and its calendar is to be by that."""
-    others = [replace(one, submitted=BEFORE) for one in crowd(rng, "a", 11)]
     people = crowd(rng, "ward", 11, "long")
     worlds = {}
     for high in (True, False):
         ward = [Answer(f"p{i}", "ward", rng.choice([4, 5] if high else [1, 2]), submitted=BEFORE) for i in range(9)]
-        before: list[Step] = [Opened(first=BEFORE, last="2025-12-14"), *others, *ward, Closed()]
+        before: list[Step] = [Opened(first=BEFORE, last="2025-12-14"), *ward, Closed()]
         wish = Opened("short", leaves=("a",) if high else ("a", "ward"), calendar="short")
         # where that was refused the headcounts' own are left
         opened = [wish, *([] if high else [replace(wish, leaves=("a",))]), LONG]

@@ -47,10 +47,9 @@ def sealed(world: World) -> View:
         rows = [row for row in result.cohorts if row.round == closed.round]
         for node, totals in _roll_up(rows).items():
             view.show((node, closed.round, ""), _figure(totals))
-        for place in closed.nodes:
-            if place.staff_group and "published" in place.states.values():
-                of_group = [row for row in rows if world.groups.get(row.node) == place.staff_group]
-                view.show((place.node, closed.round, place.staff_group), _figure(_roll_up(of_group)[place.node]))
+        for (_, key, _), totals in result.history.rounds[closed.facility, closed.round].totals.items():
+            if key.staff_group:
+                view.show((key.node, closed.round, key.staff_group), _figure(totals))
     return view
 
 

@@ -46,17 +46,17 @@ SCENARIOS: Final = (
     Scenario(
         "row and cell of a table: a ward's only doctor",
         two_way,
-        alone_of_its_group("doctor", a_nurse=13, a_doctor=7, b_nurse=12, b_doctor=6, ward_nurse=12),
+        alone_of_its_group("doctor", a_nurse=11, a_doctor=6, b_nurse=11, b_doctor=5, ward_nurse=11),
         row_minus_cell,
-        best_guess(14, coded()),
+        best_guess(12, coded()),
         "a sum holds what is sealed under it, and no more",
     ),
     Scenario(
         "column and cells of a table: all nurses",
         threshold,
-        alone_of_its_group("nurse", a_nurse=13, a_doctor=7, b_nurse=12, b_doctor=6, ward_doctor=12),
+        alone_of_its_group("nurse", a_nurse=11, a_doctor=6, b_nurse=11, b_doctor=5, ward_doctor=11),
         column_minus_cells,
-        best_guess(14, coded()),
+        best_guess(12, coded()),
         "all nurses are the units' own cohorts alone",
     ),
 )

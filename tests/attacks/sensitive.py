@@ -32,7 +32,7 @@ def _with_a_sheet(rng: Random, one: Answer) -> Answer:
 
 def everybody_of_a_unit(rng: Random) -> World:
     """All twelve of the ward, or all but the attacker, and enough others of the department."""
-    return opted_in(rng, {"ward": 12 - rng.randint(0, 1), "a": rng.randint(19, 20), **_surgery(rng)}, HEADS)
+    return opted_in(rng, {"ward": 12 - rng.randint(0, 1), "a": rng.randint(19, 20)}, HEADS)
 
 
 def everybody_of_a_department(rng: Random) -> World:

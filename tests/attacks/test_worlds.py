@@ -42,7 +42,7 @@ def test_all_nurses_are_shown_beside_their_units() -> None:
     view = sealed(world)
     nurses = view.last(HOUSE, staff="nurse")
     assert nurses is not None
-    assert nurses.n == 25
+    assert nurses.n == 22
     assert view.last("ward-nurse") is None
 
 

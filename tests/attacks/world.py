@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from schemas.canonical import derived_id, sha256_hex
@@ -152,7 +153,10 @@ def _submission(step: Answer) -> dict[str, Any]:
     fields = {"node": step.unit, "answers": answers, "submitted_on": step.submitted, "source": "csv"}
     return _of(
         "submission",
-        [step.person, step.unit, step.round, step.revision],
+        step.person,
+        step.unit,
+        step.round,
+        step.revision,
         round=step.round,
         form=step.form,
         form_version=1,
@@ -163,9 +167,16 @@ def _submission(step: Answer) -> dict[str, Any]:
     )
 
 
+@cache
 def _token(round_: str, person: str) -> str:
     return sha256_hex([round_, person])
 
 
-def _of(kind: str, identity: Any, **fields: Any) -> dict[str, Any]:
-    return {"type": kind, "facility": HOUSE, "event_id": derived_id(kind, identity), **fields}
+def _of(kind: str, *identity: str | int, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "facility": HOUSE, "event_id": _event_id(kind, *identity), **fields}
+
+
+# the same people act in every trial
+@cache
+def _event_id(kind: str, *identity: str | int) -> str:
+    return derived_id(kind, list(identity))
