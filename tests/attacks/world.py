@@ -148,6 +148,8 @@ def _opening(world: World, place: int, step: Opened) -> dict[str, Any]:
     )
 
 
+# the same people give the same answers in many trials
+@cache
 def _submission(step: Answer) -> dict[str, Any]:
     answers = dict(step.sheet) or {"1": step.value}
     fields = {"node": step.unit, "answers": answers, "submitted_on": step.submitted, "source": "csv"}
@@ -176,7 +178,6 @@ def _of(kind: str, *identity: str | int, **fields: Any) -> dict[str, Any]:
     return {"type": kind, "facility": HOUSE, "event_id": _event_id(kind, *identity), **fields}
 
 
-# the same people act in every trial
 @cache
 def _event_id(kind: str, *identity: str | int) -> str:
     return derived_id(kind, list(identity))
