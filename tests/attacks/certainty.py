@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from stream_processors.steps.coding import code
+from stream_processors.steps.replay import Replay
 from tests.attacks.designs import Design, View, threshold
 from tests.attacks.inference import CUT, SIB5, Figure, exact, groups, posterior
 from tests.attacks.world import Answer, Closed, Opened, Step, Withdrawn, World, crowd, events, flat
@@ -88,13 +89,17 @@ F8: Final = Group("downcoding (F8)", (1,) * 10 + (2,))
 
 def open_events(world: World) -> object:
     """Cohort rows, sealed rounds and indicators of the product, whole."""
-    result = replayed(events(world))
-    return [one.model_dump() for one in (*result.cohorts, *result.rounds, *result.indicators)]
+    return _open(replayed(events(world)))
 
 
 def outcomes_shown(world: World) -> object:
     """The product, with its outcome counts beside it."""
-    return open_events(world), numbers(replayed(events(world)).outcomes())
+    result = replayed(events(world))
+    return _open(result), numbers(result.outcomes())
+
+
+def _open(result: Replay) -> object:
+    return [one.model_dump() for one in (*result.cohorts, *result.rounds, *result.indicators)]
 
 
 def figures_shown(world: World) -> object:

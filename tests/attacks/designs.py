@@ -46,9 +46,15 @@ def sealed(world: World) -> View:
     for closed in result.rounds:
         rows = [row for row in result.cohorts if row.round == closed.round]
         for node, totals in _roll_up(rows).items():
-            bounds = totals.score_low, totals.score_high, totals.at_risk_low, totals.at_risk_high
-            view.show((node, closed.round, ""), Figure(totals.n, *bounds))
+            view.show((node, closed.round, ""), _figure(totals))
+        for (_, key, _), totals in result.history.rounds[closed.facility, closed.round].totals.items():
+            if key.staff_group:
+                view.show((key.node, closed.round, key.staff_group), _figure(totals))
     return view
+
+
+def _figure(totals: Totals) -> Figure:
+    return Figure(totals.n, totals.score_low, totals.score_high, totals.at_risk_low, totals.at_risk_high)
 
 
 def _roll_up(rows: Iterable[CohortSealed]) -> dict[str, Totals]:
@@ -126,6 +132,23 @@ def suppression(world: World) -> View:
     return view
 
 
+def two_way(world: World) -> View:
+    """A table of units by staff groups: cells of fewer than 5 are hidden, all sums of rows and columns are shown."""
+    view, state = View(), list(_apply(world))[-1]
+    for round_, staff in _groups(world):
+        for node, figure in _table(state, world, round_, staff).items():
+            if node not in world.units or figure.n >= 5:
+                view.show((node, round_, staff), figure)
+    return view
+
+
+def departments_of_thirty(world: World) -> View:
+    """Departments and the hospital are shown exactly from 30 people on, units never."""
+    view, shown = View(), threshold(world, 30)
+    view.figures = {group: figures for group, figures in shown.figures.items() if group[0] not in world.units}
+    return view
+
+
 def rolling(world: World) -> View:
     """A live mean: every figure is shown anew after each answer, from 5 on."""
     view = View()
@@ -177,6 +200,8 @@ NAMES: Final[Mapping[Design, str]] = {
     threshold: "threshold of 5",
     threshold_of_three: "threshold of 3",
     suppression: "threshold and next smallest hidden",
+    two_way: "table of units by staff groups, small cells hidden",
+    departments_of_thirty: "departments from 30 on",
     rolling: "live rolling mean",
     rows_counted: "units count rows",
     sealed_again: "pools made anew at each close",

@@ -8,12 +8,15 @@ from functools import cache
 from math import sqrt
 from typing import Final
 
+from tests.attacks import calendars, groups, others, sensitive, subtraction
 from tests.attacks.designs import NAMES, sealed
 from tests.attacks.inference import BLIND, guess
-from tests.attacks.others import OTHERS, Other
-from tests.attacks.subtraction import SCENARIOS, Scenario
+from tests.attacks.others import Other
+from tests.attacks.subtraction import Scenario
 
 TRIALS: Final = 500
+SCENARIOS: Final = (*subtraction.SCENARIOS, *calendars.SCENARIOS, *groups.SCENARIOS)
+OTHERS: Final = (*others.OTHERS, *calendars.OTHERS, *sensitive.OTHERS)
 Z: Final = 4
 """Standard deviations of a binomial that a measured rate may lie above the exact chance."""
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from schemas.canonical import derived_id, sha256_hex
@@ -10,6 +11,9 @@ from schemas.canonical import derived_id, sha256_hex
 HOUSE: Final = "general"
 FIRST: Final = "2026-01-05"
 LAST: Final = "2026-01-18"
+SEASON_LAST: Final = "2026-03-29"
+SEASON: Final = {"id": "S1", "first": FIRST, "last": SEASON_LAST, "long_below": 20}
+"""A season, in which units of fewer than 20 people are asked once."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,10 @@ class Withdrawn:
 
 @dataclass(frozen=True)
 class Opened:
-    """A round opens for one form. `k` and `coalition` are its policy."""
+    """A round opens for one form. `k` and `coalition` are its policy; without `leaves` it fields every unit.
+
+    With a calendar it is of the season.
+    """
 
     round: str = "r1"
     first: str = FIRST
@@ -45,6 +52,8 @@ class Opened:
     k: int = 10
     coalition: int = 1
     form: str = "sib5"
+    leaves: tuple[str, ...] = ()
+    calendar: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,12 +68,13 @@ Step = Answer | Withdrawn | Opened | Closed
 
 @dataclass(frozen=True)
 class World:
-    """Departments with their units, headcounts of units, and what happens, in order."""
+    """Departments with their units, headcounts and staff groups of units, and what happens, in order."""
 
     departments: dict[str, tuple[str, ...]]
     steps: tuple[Step, ...]
     target: str = "target"
     headcounts: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
 
     @property
     def units(self) -> list[str]:
@@ -98,7 +108,8 @@ def events(world: World) -> list[dict[str, Any]]:
 
 def _organisation(world: World) -> dict[str, Any]:
     def node(name: str, parent: str | None, kind: str, headcount: int | None = None) -> dict[str, Any]:
-        return {"id": name, "parent": parent, "kind": kind, "name": name, "headcount": headcount}
+        group = {"staff_group": world.groups[name]} if name in world.groups else {}
+        return {"id": name, "parent": parent, "kind": kind, "name": name, "headcount": headcount, **group}
 
     nodes = [node(HOUSE, None, "facility")]
     for department, units in world.departments.items():
@@ -122,6 +133,7 @@ def _event(world: World, place: int, step: Step) -> dict[str, Any]:
 
 
 def _opening(world: World, place: int, step: Opened) -> dict[str, Any]:
+    season = {"season": {**SEASON, "calendar": step.calendar}} if step.calendar else {}
     return _of(
         "round.opened",
         place,
@@ -129,18 +141,24 @@ def _opening(world: World, place: int, step: Opened) -> dict[str, Any]:
         forms=[step.form],
         first_answer_date=step.first,
         last_answer_date=step.last,
-        leaves=world.units,
+        leaves=list(step.leaves) or world.units,
         policy={"k": step.k, "coalition": step.coalition},
         key_id=f"key-{step.round}",
+        **season,
     )
 
 
+# the same people give the same answers in many trials
+@cache
 def _submission(step: Answer) -> dict[str, Any]:
     answers = dict(step.sheet) or {"1": step.value}
     fields = {"node": step.unit, "answers": answers, "submitted_on": step.submitted, "source": "csv"}
     return _of(
         "submission",
-        [step.person, step.unit, step.round, step.revision],
+        step.person,
+        step.unit,
+        step.round,
+        step.revision,
         round=step.round,
         form=step.form,
         form_version=1,
@@ -151,9 +169,15 @@ def _submission(step: Answer) -> dict[str, Any]:
     )
 
 
+@cache
 def _token(round_: str, person: str) -> str:
     return sha256_hex([round_, person])
 
 
-def _of(kind: str, identity: Any, **fields: Any) -> dict[str, Any]:
-    return {"type": kind, "facility": HOUSE, "event_id": derived_id(kind, identity), **fields}
+def _of(kind: str, *identity: str | int, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "facility": HOUSE, "event_id": _event_id(kind, *identity), **fields}
+
+
+@cache
+def _event_id(kind: str, *identity: str | int) -> str:
+    return derived_id(kind, list(identity))
