@@ -143,7 +143,8 @@ class Plants:
                     {},
                     {"round": self._valid["round"]},
                     {"forms": [self._name("form")]},
-                    {"forms": ["phq_2"]},
+                    {"forms": ["phq_2"], "season": self._season()},
+                    {"season": self._season(), "first_answer_date": "2025-01-06", "last_answer_date": "2025-01-07"},
                     {"forms": ["cbi.work", "cbi.personal"]},
                     {"leaves": [self._name("unit")]},
                     {"policy": policy},
@@ -158,16 +159,28 @@ class Plants:
         ]
 
     def _organisations(self) -> list[Sent]:
-        """Not signed; not a tree; an earlier one again, with another name in it."""
+        """Not signed; not a tree; an earlier one again, with another name in it; another order of levels in a round."""
         unit = {"id": self._name("unit"), "parent": self._name("unit"), "kind": "unit", "name": self._name("name")}
         broken = {**self._organisation, "levels": ["facility", self._name("level")], "nodes": [unit, unit]}
         first, *others = self._organisation["nodes"]
         again = {**self._organisation, "nodes": [{**first, "name": self._name("name")}, *others]}
+        turned = {"department": "unit", "unit": "department"}
+        reordered = {
+            **self._organisation,
+            "levels": [turned.get(level, level) for level in self._organisation["levels"]],
+            "nodes": [{**node, "kind": turned.get(node["kind"], node["kind"])} for node in again["nodes"]],
+        }
         return [
             self._forged({**broken, "facility": self._name("facility"), "event_id": self._id("event id")}),
             self._signed({**broken, "event_id": self._id("event id")}),
             self._signed(again),
+            self._signed({**reordered, "event_id": self._id("event id")}),
         ]
+
+    def _season(self, **terms: Any) -> Event:
+        """A season around the round that is open, in which every unit is asked in short rounds."""
+        days = {"first": self._opened["first_answer_date"], "last": self._opened["last_answer_date"]}
+        return {"id": self._name("season"), **days, "long_below": 1, "calendar": "short", **terms}
 
     def _opening(self, **changes: Any) -> Event:
         own = {"event_id": self._id("event id"), "key_id": self._name("key id")}
