@@ -170,7 +170,8 @@ def _say_opened(organisation: Organisation, event: RoundOpened, split: Split | N
     if split is not None:
         assert event.season is not None
         other = "short" if event.season.calendar == "long" else "long"
-        typer.echo(f"in the {other} calendar: {', '.join(split.other) or 'no unit'}")
+        there = sum(organisation.headcounts[unit] for unit in split.other)
+        typer.echo(f"in the {other} calendar, {there} people: {', '.join(split.other) or 'no unit'}")
         if split.waiting:
             typer.echo(f"not asked until the next season: {', '.join(split.waiting)}")
     say_who_is_too_small(organisation, event)

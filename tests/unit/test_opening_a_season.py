@@ -77,7 +77,7 @@ def test_a_seasons_first_round_fixes_its_terms_and_says_who_is_asked(command: An
     assert event.season is not None
     assert event.season.model_dump(mode="json") == terms("long")
     assert "2 units with 31 people, the long calendar of season S1" in said
-    assert "in the short calendar: ct, ward-1" in said
+    assert "in the short calendar, 60 people: ct, ward-1" in said
 
 
 def test_later_rounds_take_the_terms_of_the_first(command: Any) -> None:
@@ -87,7 +87,7 @@ def test_later_rounds_take_the_terms_of_the_first(command: Any) -> None:
     assert season is not None
     assert season.model_dump(mode="json") == terms("short")
     assert "2 units with 60 people, the short calendar of season S1" in said
-    assert "in the long calendar: mri, ward-2" in said
+    assert "in the long calendar, 31 people: mri, ward-2" in said
 
 
 def test_headcounts_of_today_move_no_unit_and_a_new_one_is_named_as_waiting(command: Any) -> None:
@@ -95,7 +95,7 @@ def test_headcounts_of_today_move_no_unit_and_a_new_one_is_named_as_waiting(comm
     log = (marker(["mri", "ward-2"], "long", terms("long")), grown)
     said, controls = command("open", "short-1", *SHORT, *DATES, log=log)
     assert sent(controls).leaves == ("ct", "ward-1")
-    assert "in the long calendar: mri, ward-2\nnot asked until the next season: pet" in said
+    assert "in the long calendar, 31 people: mri, ward-2\nnot asked until the next season: pet" in said
 
 
 BEGUN = (marker(["mri", "ward-2"], "long", terms("long")),)
