@@ -95,7 +95,7 @@ def test_headcounts_of_today_move_no_unit_and_a_new_one_is_named_as_waiting(comm
     log = (marker(["mri", "ward-2"], "long", terms("long")), grown)
     said, controls = command("open", "short-1", *SHORT, *DATES, log=log)
     assert sent(controls).leaves == ("ct", "ward-1")
-    assert "in the long calendar, 31 people: mri, ward-2\nnot asked until the next season: pet" in said
+    assert "in the long calendar, 109 people: mri, ward-2\nnot asked until the next season: pet" in said
 
 
 BEGUN = (marker(["mri", "ward-2"], "long", terms("long")),)
