@@ -26,12 +26,12 @@ _LATEST_OF_TOKEN: Final = """            if (held.held[rival][1], rival) < (revi
 _LATEST_OF_PLACE: Final = """            if (held.held[rival][1], rival) < (revision, event_id):
                 best[token + leaf.encode()] = event_id
 """
-_RESIDUE: Final = """    result.left = tuple(residue.leaves)
+_RESIDUE: Final = """    result.left += tuple(residue.leaves)
 """
 _PUBLISHED_RESIDUE: Final = """    if sum(sizes[leaf] for leaf in residue.leaves) >= 5:
         result.sealed[sealing.organisation.facility] = tuple(residue.leaves)
         return result
-    result.left = tuple(residue.leaves)
+    result.left += tuple(residue.leaves)
 """
 _ALL_ROWS: Final = (
     Edit(ADMIT, _FIRST_OF_TOKEN, _FIRST_OF_ROW),
@@ -81,7 +81,7 @@ SEALED: Final = (
     Mutant(
         "seal at K-1",
         AUDITOR,
-        (Edit(SEAL, "else policy.cohort_size)", "else policy.cohort_size - 1)"),),
+        (Edit(SEAL, "sealing.policy.cohort_size, sealing)", "sealing.policy.cohort_size - 1, sealing)"),),
     ),
     Mutant("leave the coalition out of K", AUDITOR, (Edit(POLICY, "return self.k + self.coalition", "return self.k"),)),
     Mutant(
@@ -94,7 +94,7 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "    result.sealed[node] = tuple(pool.leaves)\n    return _Pool()\n",
+                "    result.sealed[node] = tuple(pool.leaves)\n    return _Pool(settled=sealing.asked[node])\n",
                 "    result.sealed[node] = tuple(pool.leaves)\n    return pool\n",
             ),
         ),
@@ -105,8 +105,8 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "return sealing.organisation.is_leaf(node) or size - max(shares) >= policy.outside",
-                "return True",
+                "return size >= smallest and (sealing.organisation.is_leaf(node) or",
+                "return size >= smallest and (True or",
             ),
         ),
     ),
