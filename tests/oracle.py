@@ -18,11 +18,11 @@ from tests.oracle_organisation import (
     headcount_of,
     leaves_of,
     leaves_under,
-    may_hold_sensitive,
     nodes_under,
     reorders,
 )
 from tests.oracle_scores import INSTRUMENT_OF, Scale, Scored, possible_scores, scales_of, score
+from tests.oracle_sensitive import Readers
 
 Event = dict[str, Any]
 Row = dict[str, Any]
@@ -203,30 +203,20 @@ def asked_of(current: Round, node: str) -> int:
     return sum(asked_of(current, child) for child in children_of(current.organisation, node))
 
 
-def could_answer(current: Round, node: str, settled: list[str]) -> int:
-    """Of how many people asked at or under a node readers may think that they are in no cohort below it.
-
-    `settled` are the nodes so far at which a cohort was sealed or too many answered, none of them under another.
-    """
-    organisation = current.organisation
-    below = [other for other in settled if other in nodes_under(organisation, node)]
-    leaves = leaves_under(organisation, node) & set(current.opened["leaves"])
-    leaves -= set().union(*(leaves_under(organisation, other) for other in below))
-    by_leaves = sum(headcount_of(organisation, leaf) for leaf in leaves)
-    return min(by_leaves, asked_of(current, node) - sum(asked_of(current, other) for other in below))
-
-
 def seal(current: Round, form: str, admitted: list[Event]) -> list[tuple[list[str], list[Event]]]:
     """The disjoint cohorts of one form of a round: each node's path from the facility down, and the members."""
     organisation, policy, sensitive = current.organisation, current.policy, current.is_sensitive(form)
     smallest = policy["k"] + policy["coalition"]
-    settled: list[str] = []
-
-    def settle(node: str) -> None:
-        """A node stands for whatever was settled under it."""
-        settled[:] = [other for other in settled if other not in nodes_under(organisation, node)] + [node]
-
+    sealed, hidden = set[str](), dict[str, int]()
+    fielded = set(current.opened["leaves"])
+    readers = Readers(organisation, policy, fielded, lambda node: asked_of(current, node), sealed)
     cohorts: list[tuple[list[str], list[Event]]] = []
+
+    def settle(node: str, withheld: int) -> None:
+        """A node stands for whatever was withheld under it."""
+        for other in hidden.keys() & nodes_under(organisation, node):
+            del hidden[other]
+        hidden[node] = withheld
 
     def tokens(node: str) -> set[str]:
         here = {event["respondent"] for event in admitted if event["node"] == node}
@@ -237,21 +227,24 @@ def seal(current: Round, form: str, admitted: list[Event]) -> list[tuple[list[st
         headcount = asked_of(current, node)
         limit = max(Fraction(headcount + 2), headcount * (1 + Fraction(str(policy["headcount_slack"]))))
         if len(tokens(node)) > limit:
-            settle(node)
+            settle(node, readers.passing(node) if sensitive else 0)
             return []
         pool = [event for event in admitted if event["node"] == node]
         for child in children_of(organisation, node):
             pool += visit(child, path)
-        enough = len(pool) >= (max(smallest, policy["k_sensitive"]) if sensitive else smallest)
-        if sensitive:
-            enough = enough and may_hold_sensitive(organisation, node)
-            enough = enough and could_answer(current, node, settled) - len(pool) > policy["coalition"]
         share = max(Counter(event["node"] for event in pool).values(), default=0)
-        if enough and (node in leaves_of(organisation) or len(pool) - share >= policy["outside"]):
-            cohorts.append((path, pool))
-            settle(node)
+        enough = len(pool) >= (readers.smallest if sensitive else smallest)
+        enough = enough and (node in leaves_of(organisation) or len(pool) - share >= policy["outside"])
+        if not enough or (sensitive and not readers.is_candidate(node)):
+            return pool
+        others = sum(heads for other, heads in hidden.items() if other in nodes_under(organisation, node))
+        if sensitive and readers.pooled(node) - others - len(pool) <= policy["coalition"]:
+            settle(node, readers.passing(node))
             return []
-        return pool
+        cohorts.append((path, pool))
+        settle(node, 0)
+        sealed.add(node)
+        return []
 
     visit(next(node["id"] for node in organisation["nodes"] if node["parent"] is None), [])
     return cohorts

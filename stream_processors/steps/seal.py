@@ -5,8 +5,9 @@ Source: docs/privacy.md, "Sealing".
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from schemas.canonical import canonical_json, derived_id
@@ -93,17 +94,41 @@ class Sealing:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """The leaves whose members pass up, and how many people were asked in all that are sealed nowhere yet.
+    """The leaves whose members pass up, and the most people whom readers can take these members to be.
 
-    `settled` were asked where a cohort is sealed or too many answered.
+    `alone` is the largest part of `most` that is of a single leaf; `settled` were asked where a cohort is sealed. Of
+    `most`, `hidden` were asked where everybody is withheld, which readers cannot tell.
     """
 
     leaves: tuple[str, ...] = ()
-    asked: int = 0
+    most: int = 0
+    alone: int = 0
     settled: int = 0
+    hidden: int = 0
+
+    @property
+    def beside(self) -> int:
+        """The most people there can be beside the largest leaf."""
+        return self.most - self.alone
 
     def merge(self, other: "_Pool") -> "_Pool":
-        return _Pool(self.leaves + other.leaves, self.asked + other.asked, self.settled + other.settled)
+        """Both together."""
+        return _Pool(
+            self.leaves + other.leaves,
+            self.most + other.most,
+            max(self.alone, other.alone),
+            self.settled + other.settled,
+            self.hidden + other.hidden,
+        )
+
+    def at_most(self, people: int) -> "_Pool":
+        """The same, where readers know that no more pass up than this."""
+        most = min(self.most, people)
+        return replace(self, most=most, alone=most - min(self.beside, people))
+
+    def withheld(self) -> "_Pool":
+        """The same, if everybody is withheld."""
+        return replace(self, leaves=(), hidden=self.most)
 
 
 def is_sensitive(form: Form, policy: Policy) -> bool:
@@ -133,7 +158,7 @@ def split(sizes: Mapping[str, int], sealing: Sealing) -> Split:
         for node in sealing.organisation.paths[leaf]:
             answered[node] += size
     residue = _seal(sealing.organisation.facility, sizes, answered, sealing, result)
-    result.left = residue.leaves
+    result.left += residue.leaves
     return result
 
 
@@ -151,15 +176,42 @@ def _seal(node: str, sizes: Mapping[str, int], answered: Mapping[str, int], seal
     """Seal at and below a node; returns what passes up."""
     if answered[node] > _limit(sealing.asked[node], sealing.policy):
         result.overfull[node] = answered[node]
-        return _Pool(settled=sealing.asked[node])
-    is_leaf = sealing.organisation.is_leaf(node)
-    pool = _Pool((node,) if sizes.get(node) else (), sealing.asked[node] if is_leaf else 0)
+        return _seal(node, {}, Counter(), sealing, result).withheld()
+    heads = sealing.asked[node] if sealing.organisation.is_leaf(node) else 0
+    pool = _Pool((node,) if sizes.get(node) else (), heads, heads)
     for child in sealing.organisation.children[node]:
         pool = pool.merge(_seal(child, sizes, answered, sealing, result))
     # a place may have another headcount than its leaves together; what readers see of the two is the smaller
-    could_answer = min(pool.asked, sealing.asked[node] - pool.settled)
-    if not _may_seal(node, [sizes[leaf] for leaf in pool.leaves], could_answer, sealing):
+    pool = pool.at_most(max(0, sealing.asked[node] - pool.settled))
+    shares = [sizes[leaf] for leaf in pool.leaves]
+    if sealing.is_sensitive:
+        return _seal_sensitive(node, pool, shares, sealing, result)
+    if not _is_enough(node, shares, sealing.policy.cohort_size, sealing):
         return pool
+    return _sealed(node, pool, sealing, result)
+
+
+def _seal_sensitive(node: str, pool: _Pool, shares: Sequence[int], sealing: Sealing, result: Split) -> _Pool:
+    """Seal a sensitive form at a node so that nobody can conclude that somebody answered, which is an answer itself.
+
+    Whether a place is a candidate hangs on what readers know of it, not on who answered. That nothing is sealed at a
+    candidate tells them that fewer than a cohort pass up, and so how many of a pool above must be of other places.
+    Where all but a few answered everybody is withheld, as if nobody had: their number, passed up, would tell on them.
+    """
+    smallest, guard = sealing.policy.sensitive_size, sealing.policy.guard
+    # at least `outside` of a pooled cohort are known to be from beside any one leaf
+    room = pool.most - smallest if sealing.organisation.is_leaf(node) else pool.beside - sealing.policy.outside
+    if not sealing.organisation.may_seal_sensitive(node) or min(room, pool.most - smallest) < guard:
+        return pool
+    if not _is_enough(node, shares, smallest, sealing):
+        return pool.at_most(smallest - 1)
+    if pool.most - pool.hidden - sum(shares) >= guard:
+        return _sealed(node, pool, sealing, result)
+    result.left += pool.leaves
+    return pool.at_most(smallest - 1).withheld()
+
+
+def _sealed(node: str, pool: _Pool, sealing: Sealing, result: Split) -> _Pool:
     result.sealed[node] = pool.leaves
     return _Pool(settled=sealing.asked[node])
 
@@ -169,21 +221,10 @@ def _limit(asked: int, policy: Policy) -> Fraction:
     return max(Fraction(asked + 2), asked * (1 + Fraction(str(policy.headcount_slack))))
 
 
-def _may_seal(node: str, shares: Sequence[int], asked: int, sealing: Sealing) -> bool:
-    size, policy = sum(shares), sealing.policy
-    if size < (policy.sensitive_size if sealing.is_sensitive else policy.cohort_size):
-        return False
-    if sealing.is_sensitive and not _leaves_opting_in_open(node, size, asked, sealing):
-        return False
-    return sealing.organisation.is_leaf(node) or size - max(shares) >= policy.outside
-
-
-def _leaves_opting_in_open(node: str, size: int, asked: int, sealing: Sealing) -> bool:
-    """Whether nobody can conclude from a sensitive cohort that somebody answered, which is an answer itself.
-
-    If all but a few of those asked are in it, members who did not answer know that the others did.
-    """
-    return sealing.organisation.may_seal_sensitive(node) and asked - size >= sealing.policy.guard
+def _is_enough(node: str, shares: Sequence[int], smallest: int, sealing: Sealing) -> bool:
+    """Whether members are enough people, and enough of them from outside their largest leaf."""
+    size = sum(shares)
+    return size >= smallest and (sealing.organisation.is_leaf(node) or size - max(shares) >= sealing.policy.outside)
 
 
 def _cohort(node: str, members: Members, sealing: Sealing) -> Cohort:

@@ -26,12 +26,12 @@ _LATEST_OF_TOKEN: Final = """            if (held.held[rival][1], rival) < (revi
 _LATEST_OF_PLACE: Final = """            if (held.held[rival][1], rival) < (revision, event_id):
                 best[token + leaf.encode()] = event_id
 """
-_RESIDUE: Final = """    result.left = residue.leaves
+_RESIDUE: Final = """    result.left += residue.leaves
 """
 _PUBLISHED_RESIDUE: Final = """    if sum(sizes[leaf] for leaf in residue.leaves) >= 5:
         result.sealed[sealing.organisation.facility] = residue.leaves
         return result
-    result.left = residue.leaves
+    result.left += residue.leaves
 """
 _ALL_ROWS: Final = (
     Edit(ADMIT, _FIRST_OF_TOKEN, _FIRST_OF_ROW),
@@ -81,7 +81,7 @@ SEALED: Final = (
     Mutant(
         "seal at K-1",
         AUDITOR,
-        (Edit(SEAL, "else policy.cohort_size)", "else policy.cohort_size - 1)"),),
+        (Edit(SEAL, "sealing.policy.cohort_size, sealing)", "sealing.policy.cohort_size - 1, sealing)"),),
     ),
     Mutant("leave the coalition out of K", AUDITOR, (Edit(POLICY, "return self.k + self.coalition", "return self.k"),)),
     Mutant(
@@ -105,8 +105,8 @@ SEALED: Final = (
         (
             Edit(
                 SEAL,
-                "return sealing.organisation.is_leaf(node) or size - max(shares) >= policy.outside",
-                "return True",
+                "return size >= smallest and (sealing.organisation.is_leaf(node) or",
+                "return size >= smallest and (True or",
             ),
         ),
     ),
@@ -125,5 +125,10 @@ SEALED: Final = (
         "make the id of a cohort without its policy",
         AUDITOR,
         (Edit(SEAL, "list(path), ", "list(path), None and "),),
+    ),
+    Mutant(
+        "field a form about health like any other",
+        AUDITOR,
+        (Edit(SEAL, "return form.sensitive or form.id in policy.sensitive_forms", "return False"),),
     ),
 )

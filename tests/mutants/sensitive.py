@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutants.checks import AUDITOR
+from tests.mutants.checks import AUDITOR, ORACLE
 from tests.mutants.closed import ROWS
 from tests.mutants.harness import Edit, Mutant
 from tests.mutants.sealing import ROUNDS, SEAL
@@ -16,8 +16,10 @@ _NO_HEADS: Final = """        if self.is_sensitive_alone:
 _STATE_OF_FIGURES: Final = """    if standing.current.form in standing.at.sensitive:
         return "not_published"
 """
-_ROOM: Final = "return sealing.organisation.may_seal_sensitive(node) and asked - size >= sealing.policy.guard"
-_ASKED: Final = "sealing.asked[node] if is_leaf else 0)"
+_ROOM: Final = "if pool.most - pool.hidden - sum(shares) >= guard:"
+_WITHHELD: Final = """    result.left += pool.leaves
+    return pool.at_most(smallest - 1).withheld()
+"""
 
 MUTANTS: Final = (
     Mutant(
@@ -28,7 +30,13 @@ MUTANTS: Final = (
     Mutant(
         "seal a sensitive form at K instead of `k_sensitive`",
         AUDITOR,
-        (Edit(SEAL, "policy.sensitive_size if sealing.is_sensitive else", "policy.cohort_size if True else"),),
+        (
+            Edit(
+                SEAL,
+                "smallest, guard = sealing.policy.sensitive_size,",
+                "smallest, guard = sealing.policy.cohort_size,",
+            ),
+        ),
     ),
     Mutant(
         "seal a sensitive form at a unit",
@@ -38,16 +46,20 @@ MUTANTS: Final = (
     Mutant(
         "seal a sensitive form where everybody opted in",
         AUDITOR,
-        (Edit(SEAL, _ROOM, _ROOM.partition(" and ")[0]),),
+        (Edit(SEAL, _ROOM, "if True:"),),
+    ),
+    # their number shows in the size of the pool above: from rows alone it may be anybody's
+    Mutant(
+        "pool those of a place where nearly everybody opted in",
+        ORACLE,
+        (Edit(SEAL, _WITHHELD, "    return pool\n"),),
     ),
     Mutant(
         "count people who were not asked as room beside those who opted in",
         AUDITOR,
         (
-            Edit(SEAL, _ASKED, "sealing.organisation.headcounts[node] if is_leaf else 0)"),
-            Edit(
-                SEAL, "could_answer = min(pool.asked, sealing.asked[node] - pool.settled)", "could_answer = pool.asked"
-            ),
+            Edit(SEAL, "heads = sealing.asked[node] if", "heads = sealing.organisation.headcounts[node] if"),
+            Edit(SEAL, "pool = pool.at_most(max(0, sealing.asked[node] - pool.settled))", "pass"),
         ),
     ),
     Mutant(

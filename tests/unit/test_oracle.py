@@ -118,12 +118,15 @@ def test_a_sensitive_department_is_sealed_while_somebody_may_have_stayed_away() 
     assert not any("headcount" in row or "headcount_asked" in row for row in nodes.values())
 
 
-def test_a_sensitive_department_without_room_passes_its_members_up() -> None:
-    opened = _opened("phq_2", ["m1", "m2", "s1"])
-    log = _log(_organisation({"m1": 12, "m2": 12, "s1": 10}), opened, {"m1": 12, "m2": 11, "s1": 2})
-    # 24 asked and 23 answered leave 1; the facility has 34 asked and 25 answered
-    assert _sizes(log) == {"st-anna": 25}
+def test_a_sensitive_department_without_room_is_withheld_and_looks_like_any_other() -> None:
+    opened, organisation = _opened("phq_2", ["m1", "m2", "s1"]), _organisation({"m1": 12, "m2": 12, "s1": 30})
+    # 24 asked and 23 answered leave 1; were they pooled with the two others, 25 would tell that they were not too few
+    assert _sizes(_log(organisation, opened, {"m1": 12, "m2": 11, "s1": 2})) == {}
+    # with nothing sealed at med, 19 at most are from there: 47 of 49 leave 2, and 48 leave 1
+    log = _log(organisation, opened, {"m1": 12, "m2": 6, "s1": 29})
+    assert _sizes(log) == {"st-anna": 47}
     assert _nodes(log)["med", ""]["states"] == {"phq_2": "not_published"}
+    assert _sizes(_log(organisation, opened, {"m1": 12, "m2": 7, "s1": 29})) == {}
 
 
 def test_leaves_that_the_round_does_not_ask_give_no_room() -> None:

@@ -57,12 +57,14 @@ def test_a_unit_of_fifty_who_opted_in_has_no_figure_of_its_own() -> None:
     assert set(states(result)) == {"general", "surgery", "imaging"}
 
 
-@pytest.mark.parametrize(("in_mri", "where"), [(4, "imaging"), (5, "general"), (6, "general")])
-def test_where_fewer_than_two_did_not_opt_in_it_is_not_told_that_the_others_did(in_mri: int, where: str) -> None:
+@pytest.mark.parametrize(("in_mri", "sealed"), [(4, {"imaging": 38}), (5, {}), (6, {})])
+def test_where_fewer_than_two_did_not_opt_in_it_is_not_told_that_the_others_did(
+    in_mri: int, sealed: dict[str, int]
+) -> None:
     # 40 were asked in imaging: of 39 who opted in, the one who did not would know the rest
     result = asked({"ct": 34, "mri": in_mri})
-    assert sealed_at(result) == {where: 34 + in_mri}
-    assert states(result)["imaging"]["phq_2"] == ("published" if where == "imaging" else "not_published")
+    assert sealed_at(result) == sealed
+    assert states(result)["imaging"]["phq_2"] == ("published" if sealed else "not_published")
 
 
 def test_of_two_headcounts_that_do_not_agree_the_smaller_one_leaves_the_room() -> None:
@@ -74,7 +76,7 @@ def test_of_two_headcounts_that_do_not_agree_the_smaller_one_leaves_the_room() -
         return sealed_at(replayed([place, opening(LEAVES, forms=["phq_2"]), *body, closing()]))
 
     assert sealed(None) == sealed(38) == {"imaging": 36}
-    assert sealed(37) == {"general": 36}
+    assert sealed(37) == {}
 
 
 def test_where_everybody_of_the_facility_opted_in_nothing_is_told() -> None:
@@ -83,10 +85,34 @@ def test_where_everybody_of_the_facility_opted_in_nothing_is_told() -> None:
     assert sealed_at(asked(everybody | {"ward-1": 58})) == {"surgery": 98}
 
 
-def test_what_a_department_cannot_seal_is_pooled_above_with_room_for_all_who_were_asked_there() -> None:
-    result = asked({"ct": 34, "mri": 5, "ward-1": 10})
-    assert sealed_at(result) == {"general": 49}
-    assert states(result)["imaging"] == {"phq_2": "not_published"}
+def test_where_nearly_all_of_a_department_opted_in_the_pool_above_does_not_tell() -> None:
+    # 39 of 40 and 29 of 100: of 68 at least 39 would have to be of one of the two
+    assert sealed_at(asked({"ct": 34, "mri": 5, "ward-1": 20, "ward-2": 9})) == {}
+    # fewer than 30 in either department: 29 + 27 may be of any of the two, 29 + 28 only of nearly all that they can be
+    assert sealed_at(asked({"ct": 23, "mri": 6, "ward-1": 18, "ward-2": 9})) == {"general": 56}
+    assert sealed_at(asked({"ct": 23, "mri": 6, "ward-1": 19, "ward-2": 9})) == {}
+
+
+def test_all_of_a_department_that_is_too_small_for_a_cohort_do_not_show_in_the_pool_above() -> None:
+    heads = {"a/a1": 15, "a/a2": 14, "b/b1": 20, "b/b2": 20, "b/b3": 20}
+
+    def sealed(**counts: int) -> dict[str, int]:
+        marker = opening(["a1", "a2", "b1", "b2", "b3"], forms=["phq_2"])
+        return sealed_at(replayed([record(heads), marker, *answers("r1", counts, "phq_2"), closing()]))
+
+    # the others are 29 at most, or they were a cohort: of 58 the 29 of this department would be all
+    assert sealed(a1=15, a2=14, b1=10, b2=10, b3=9) == {}
+    assert sealed(a1=15, a2=12, b1=10, b2=10, b3=9) == {"general": 56}
+
+
+@pytest.mark.parametrize(("asked_there", "sealed"), [(3, {}), (4, {}), (5, {"general": 33})])
+def test_who_must_be_in_a_pool_because_one_unit_is_large_may_not_have_opted_in(
+    asked_there: int, sealed: dict[str, int]
+) -> None:
+    # at least three of a pooled cohort are from outside its largest unit: if three were asked there, all of them are
+    place, marker = record({"a/a1": asked_there, "b/b1": 60}), opening(["a1", "b1"], forms=["phq_2"])
+    body = answers("r1", {"a1": 3, "b1": 30}, "phq_2")
+    assert sealed_at(replayed([place, marker, *body, closing()])) == sealed
 
 
 def test_beside_an_ordinary_form_headcounts_are_told_for_that_form_alone() -> None:
