@@ -31,7 +31,7 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
     InputRefused if the evidence is not whole: a tree with a gap, a manifest that lacks a part, a row without one.
     """
     report, known = Report(), scales(definitions)
-    order_of_sealing(evidence)
+    order_of_rounds(evidence)
     checks: list[tuple[str, int, Callable[[], Iterator[Finding]]]] = [
         (identities.CHECK, len(evidence.cohorts), lambda: identities.findings(evidence)),
         (places.CHECK, len(evidence.figures), lambda: places.findings(evidence)),
@@ -53,9 +53,10 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
     return report
 
 
-def order_of_sealing(evidence: Evidence) -> None:
-    """Order a facility's rounds by the offsets of their close markers, where the manifests tell them."""
+def order_of_rounds(evidence: Evidence) -> None:
+    """Order a facility's rounds by the offsets of their markers, where the manifests tell them."""
     for sealed in evidence.sealed:
+        evidence.opened[sealed.facility, sealed.round] = sealed.opened_offset
         evidence.order[sealed.facility, sealed.round] = sealed.closed_offset
 
 

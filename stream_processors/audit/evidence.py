@@ -198,12 +198,13 @@ class Membership(OfAForm):
 
 @dataclass(frozen=True, slots=True)
 class Sealed(OfAForm):
-    """Closed side: the cohorts a form was sealed into, when its round was closed, and its counts by outcome."""
+    """Closed side: the cohorts a form was sealed into, when its round was open, and its counts by outcome."""
 
     at: str = field(compare=False)
     facility: str
     round: str
     form: str
+    opened_offset: int
     closed_offset: int
     policy_hash: str
     cohorts: tuple[str, ...]
@@ -226,8 +227,9 @@ OpenRow = CohortRow | RetiredRow | FigureRow | NodeRow | RoundRow
 class Evidence:
     """Everything there is to audit. Repeats of a row collapse, versions of it stay.
 
-    `memberships` is None where no closed evidence was given. `order` tells the rounds of a facility in the order they
-    were sealed, and `retirements` the cohorts in the order they were retired, where the source of the rows tells it.
+    `memberships` is None where no closed evidence was given. `opened` tells the rounds of a facility in the order they
+    were opened, `order` in the order they were sealed, and `retirements` the cohorts in the order they were retired,
+    where the source of the rows tells it.
     """
 
     cohorts: dict[CohortRow, None] = field(default_factory=dict)
@@ -237,6 +239,7 @@ class Evidence:
     memberships: dict[Membership, None] | None = None
     sealed: dict[Sealed, None] = field(default_factory=dict)
     retired: dict[RetiredRow, None] = field(default_factory=dict)
+    opened: dict[tuple[str, str], int] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
     extras: list[Extra] = field(default_factory=list)

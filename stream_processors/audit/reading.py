@@ -242,7 +242,7 @@ class Reader:
         self.closed_evidence()
         outcomes = event.outcomes.model_dump(mode="json")
         name = (event.facility, event.round, event.form)
-        found = Sealed(at, *name, event.closed_offset, event.policy_hash, event.cohorts, outcomes)
+        found = Sealed(at, *name, event.opened_offset, event.closed_offset, event.policy_hash, event.cohorts, outcomes)
         self.evidence.sealed.setdefault(found)
 
     def _round(self, row: Row, form: str, policy: Row, sensitive: bool, season: tuple[str, SeasonRow | None]) -> None:

@@ -1,8 +1,9 @@
 """Whether the rounds of a season keep to it: its dates, its terms, and its leaves, which headcounts alone assign.
 
-The record that a season began with decides, and headcounts may change after it. Rows do not tell which round was opened
-first, so a leaf is only said to be in the wrong calendar if it is by the headcounts of every round of the season. Until
-the long round is sealed the season may have begun with it under a record that no row tells, so that is undecided.
+The record that a season began with decides, and headcounts may change after it. Rows do not tell that record, as the
+round that was opened first may not be sealed yet, so a leaf is only said to be in the wrong calendar if it is by the
+headcounts of every round of the season. Until the long round is sealed the season may have begun with it under a record
+that no row tells, so that is undecided.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,12 +26,14 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
         yield from _terms(one.sealed)
     seasons = grouped(in_season, lambda one: (one.sealed.facility, one.sealed.season and one.sealed.season.id))
     for rounds in seasons.values():
-        yield from _of_a_season(sorted(rounds, key=_began))
+        yield from _of_a_season(sorted(rounds, key=lambda one: _opened(one.sealed, evidence)))
 
 
-def _began(one: Fielded) -> tuple[str, str, str]:
+def _opened(sealed: RoundRow, evidence: Evidence) -> tuple[int, str, str, str]:
+    """By the order of opening; by dates where nothing tells it."""
+    place = evidence.opened.get((sealed.facility, sealed.round), 0)
     # a long round is as long as its season, so that nothing of the season begins before it
-    return one.sealed.first.isoformat(), one.sealed.calendar, one.sealed.round
+    return place, sealed.first.isoformat(), sealed.calendar, sealed.round
 
 
 def _terms(sealed: RoundRow) -> Iterator[Finding]:

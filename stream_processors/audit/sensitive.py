@@ -4,13 +4,13 @@ Whether somebody answered is an answer there. Source: docs/privacy.md, "Sensitiv
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
-from typing import Final, Literal
+from typing import Final
 
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, NodeRow, Number
+from stream_processors.audit.evidence import CohortRow, Evidence, NodeRow
 from stream_processors.audit.identities import grouped
 from stream_processors.audit.instruments import AskedScale
+from stream_processors.audit.opting_in import pools
 from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "sensitive forms"
@@ -119,42 +119,15 @@ def _untold(one: Fielded, asked: Mapping[str, NodeRow]) -> Iterator[Finding]:
 
 
 def _opting_in(one: Fielded, rows: list[CohortRow], asked: Mapping[str, NodeRow]) -> Iterator[Finding]:
-    """Cohorts from which follows who opted in, as all or nearly all who were asked are in them.
-
-    How many were asked is told by an ordinary form of the same round, if there is one.
-    """
-    guard, cohorts = one.sealed.policy.guard, {row.node: row for row in rows}
-    for node, row in cohorts.items():
-        if node not in asked:
-            continue
-        deeper = [other for other in cohorts if other != node and node in cohorts[other].path]
-        least, most = _at_leaves(node, deeper, asked, one.sealed.policy.smallest)
-        above = _told_above(node, deeper, asked)
-        # a place may have been given a headcount that is not its leaves' sum; sealing goes by the leaves
-        nearer = above if above is not None and least <= above < most else most
-        if row.n > nearer - guard:
-            verdict: Literal["unsafe", "undecided"] = "unsafe" if row.n > most - guard else "undecided"
-            what = f"of {nearer} people at most who were asked {row.n} are in a cohort of a sensitive form"
-            yield Finding(CHECK, verdict, what, rows_of([row.name]))
-
-
-def _at_leaves(node: str, deeper: list[str], asked: Mapping[str, NodeRow], smallest: int) -> tuple[Number, Number]:
-    """The fewest and most people who can have been asked at the leaves whose members may be in a cohort."""
+    """Cohorts from which follows who opted in, as all or nearly all whom they can be of are in them."""
+    guard, outside, cohorts = one.sealed.policy.guard, one.sealed.policy.outside, {row.node: row for row in rows}
+    pooled = pools(one, cohorts.keys(), asked) if asked else {}
     above = {row.path[-2] for row in asked.values() if len(row.path) > 1}
-    least, most = Fraction(0), Fraction(0)
-    for leaf, row in asked.items():
-        if leaf not in above and node in row.path and not any(other in row.path for other in deeper):
-            # a hidden number is anything below K
-            least += row.asked_heads or 0
-            most += smallest - 1 if row.asked_heads is None else row.asked_heads
-    return least, most
-
-
-def _told_above(node: str, deeper: list[str], asked: Mapping[str, NodeRow]) -> Number | None:
-    """How many were asked at a node but for those of deeper cohorts, by what is told of these places themselves."""
-    if not asked.keys() >= set(deeper):
-        return None
-    nearest = [one for one in deeper if not any(other in asked[one].path[:-1] for other in deeper)]
-    heads = [asked[one].asked_heads for one in [node, *nearest]]
-    known = [Fraction(one) for one in heads if one is not None]
-    return known[0] - sum(known[1:]) if len(known) == len(heads) else None
+    for node in cohorts.keys() & pooled.keys():
+        row, most, beside = cohorts[node], pooled[node].whole.most, pooled[node].beside.most
+        if row.n > most - guard:
+            what = f"of {most} people at most who were asked {row.n} are in a cohort of a sensitive form"
+            yield Finding(CHECK, "unsafe", what, rows_of([row.name]))
+        if node in above and outside > beside - guard:
+            what = f"of {beside} people at most beside one unit {outside} or more are in a cohort of a sensitive form"
+            yield Finding(CHECK, "unsafe", what, rows_of([row.name]))

@@ -221,3 +221,19 @@ def test_the_limit_of_a_place_is_of_the_people_asked_there(rows: Published) -> N
         one["headcount_asked"] = "<K" if one["headcount_asked"] else 0
     found = only(rows.audited(), "no more than work there")
     assert "where 10 were asked at most" in found.what
+
+
+def test_rounds_may_be_opened_in_another_order_than_their_days() -> None:
+    later = {"first_answer_date": "2026-03-16", "last_answer_date": "2026-03-29"}
+    first = [
+        opening(SHORT, "r1", season("short"), **later),
+        *answers("r1", {"ct": 12}, day="2026-03-16"),
+        closing("r1"),
+    ]
+    gone = record({place: heads for place, heads in HEADS.items() if place != "imaging/ct"})
+    second = [opening(["ward-1"], "r2", season("short")), *answers("r2", {"ward-1": 15}), closing("r2")]
+    rows = published(replayed([record(HEADS), *first, gone, *second]))
+    report = rows.audited()
+    assert (report.verdict, report.findings) == ("safe", [])
+    _drop(of(rows, "r1"), "ward-1")
+    assert any("asks other leaves than r1" in one.what for one in rows.audited().findings)

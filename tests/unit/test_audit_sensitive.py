@@ -155,7 +155,7 @@ def test_figures_of_a_unit_are_found(forms: tuple[str, ...]) -> None:
     assert only(rows.audited(), "rows in their places")
 
 
-@pytest.mark.parametrize(("in_mri", "verdict"), [(4, "safe"), (5, "undecided")])
+@pytest.mark.parametrize(("in_mri", "verdict"), [(4, "safe"), (5, "unsafe")])
 def test_where_units_hide_their_headcounts_the_department_tells_that_nearly_all_opted_in(
     in_mri: int, verdict: str
 ) -> None:
@@ -226,3 +226,39 @@ def test_levels_that_changed_places_between_rounds_are_judged_by_each_rounds_own
     body = [*second, *answers("r2", COUNTS, "phq_2", "2026-02-03"), closing("r2")]
     report = published(replayed([record(HEADS), *first, record(HEADS, turned), *body])).audited()
     assert (report.verdict, report.findings) == ("safe", [])
+
+
+TWO: Raw = {"a/a1": 20, "a/a2": 20, "b/b1": 30, "b/b2": 30}
+
+
+def pooled(heads: dict[str, int], counts: dict[str, int], **changes: Any) -> Published:
+    """What a round of an ordinary and a sensitive form publishes whose only cohort is the facility's."""
+    marker = opening([place.split("/")[1] for place in heads], forms=["sib5", "phq_2"], **changes)
+    rows = published(replayed([record(heads), marker, *answers("r1", counts, "phq_2"), closing()]))
+    assert {one["node"] for one in rows.cohorts} == {"general"}
+    return rows
+
+
+@pytest.mark.parametrize(("n", "found"), [(56, []), (57, ["of 58 people at most"]), (75, ["of 58 people at most"])])
+def test_a_pool_of_more_than_places_without_a_cohort_pass_up_is_found(n: int, found: list[str]) -> None:
+    # fewer than 30 of either department: 75 would tell that 59 or 60 of the 60 opted in
+    rows = pooled(TWO, {"a1": 14, "a2": 14, "b1": 14, "b2": 14})
+    row = cohort(rows, "general")
+    row["score_high"] += 6 * (n - row["n"])
+    form = form_of(rows, row)
+    for outcome in ("received", "admitted", "published"):
+        form["outcomes"][outcome] += n - row["n"]
+    row["n"] = n
+    manifest_of(rows, row)["tags"] = sorted(sha256_hex(number) for number in range(n))
+    told = [one.what for one in rows.audited().findings if one.check == sensitive.CHECK]
+    assert [one[: len("of 58 people at most")] for one in told] == found
+
+
+@pytest.mark.parametrize(("asked_there", "found"), [(7, 0), (6, 1)])
+def test_a_pool_beside_whose_largest_unit_all_but_one_must_be_in_it_is_found(asked_there: int, found: int) -> None:
+    rows = pooled({"a/a1": 7, "b/b1": 60}, {"a1": 5, "b1": 30}, policy={"k": 5, "outside": 5})
+    for name, heads in (("a1", asked_there), ("a", asked_there), ("general", 60 + asked_there)):
+        place(rows, name).update(headcount=heads, headcount_asked=heads)
+    told = [one.what for one in rows.audited().findings if one.check == sensitive.CHECK]
+    assert len(told) == found
+    assert all("beside one unit 5 or more" in one for one in told)
