@@ -62,7 +62,7 @@ def figures_table(database: Database, form: Form, scale: Scale) -> Table:
     )
     columns = _columns(rows)
     # where the terminal is narrow places are broken, and figures never
-    table.add_column("place", min_width=12)
+    table.add_column("place", min_width=9, overflow="fold")
     for name in columns:
         justify: Literal["left", "right"] = "left" if name in _WIDTHS else "right"
         table.add_column(name, justify=justify, no_wrap=True, min_width=_WIDTHS.get(name, len(name)))

@@ -31,7 +31,8 @@ def print_rows(rows: Sequence[Row], as_json: bool, columns: Sequence[str], empty
     else:
         table = Table(box=None, padding=(0, 2, 0, 0))
         for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
+            # where the terminal is narrow a date stays whole
+            table.add_column(column.replace("_", " "), overflow="fold", min_width=10 if "date" in column else None)
         for row in rows:
             table.add_row(*(_cell(row[column]) for column in columns))
         Console(soft_wrap=False).print(table)

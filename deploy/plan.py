@@ -19,14 +19,14 @@ KINDS: Final[dict[Responders, str]] = {
     "habitual": "some nearly always answer and others hardly ever",
 }
 CAPTION: Final = (
-    "Per round, each place in the calendar it is in: own = places with figures of their own, pooled = in the figures "
-    "of a place above, none = withheld. heard = answers in figures of the place they were given at. season = places "
+    "Per round, each place in the calendar it is in: own = places with figures of their own, pool = in the figures "
+    "of a place above, none = withheld. heard = answers in figures of the place they were given at. once = places "
     "with own figures at least once a season. risk = points between the ends of the 95 % interval of the at-risk "
     "share, at a published place of median size; mean = half its mean's interval, in standard deviations. "
-    "shift = weeks until half a standard deviation is seen, at the median place; never = places that do not see it "
-    "within two years. > marks the proposal, = the default policy as it is without it."
+    "shift = weeks until half a standard deviation is seen, at the median place, - if not within two years; never = "
+    "places that do not see it by then. > marks the proposal, = the default policy as it is without it."
 )
-_COLUMNS: Final = ("calendars", "own", "pooled", "none", "heard", "season", "risk", "mean", "shift", "never")
+_COLUMNS: Final = ("calendar", "own", "pool", "none", "heard", "once", "risk", "mean", "shift", "never")
 
 
 def plan_table(question: Question, lines: Sequence[Line], chosen: Proposal, responders: Responders) -> Table:
@@ -58,7 +58,7 @@ def _cells(line: Line) -> Iterator[str]:
     yield escape(printable(candidate.leaf_level))
     yield str(candidate.policy.k)
     yield str(candidate.round_days)
-    yield f"two, <{candidate.long_below}" if candidate.long_below else "one"
+    yield f"two <{candidate.long_below}" if candidate.long_below else "one"
     for share in (outcome.published, outcome.pooled, outcome.withheld, outcome.heard, outcome.once):
         yield f"{share:.0%}"
     yield "-" if outcome.risk_width is None else f"{100 * outcome.risk_width:.0f}"
@@ -70,6 +70,11 @@ def _cells(line: Line) -> Iterator[str]:
 def sentences(question: Question, chosen: Proposal, sensitive: float) -> Iterator[str]:
     """What is proposed, how to begin, and what is not seen by itself; for people."""
     yield _proposed(question, chosen)
+    if not any(line.outcome.once for line in chosen.lines):
+        yield (
+            f"No {printable(chosen.candidate.leaf_level)} would ever have figures of its own: there are too few people "
+            f"everywhere for k = {chosen.candidate.policy.k}. Let people answer for larger places, if there are any."
+        )
     if chosen.has_two_calendars:
         yield f"In the long calendar: {printable(', '.join(chosen.candidate.long_leaves))}."
     yield "To begin:"

@@ -74,7 +74,7 @@ Example: wardpulse rounds answers 2026-W47
 """
 
 _COLUMNS: Final = ("facility", "round", "forms", "first_answer_date", "last_answer_date", "units", "state")
-_OF_SEASON: Final = ("season", "calendar")
+_OF_SEASON: Final = ("season",)
 _PROSPECTS: Final[dict[Prospect, str]] = {
     "published": "has figures of its own",
     "pooled": "pooled in the figures of {where}",
@@ -101,7 +101,7 @@ def _list(facility: Facility = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
     rows = rounds_rows(Control.connect(settings).ledger(), today(settings, _now))
     chosen = [row for row in rows if facility in (None, row["facility"])]
-    shown = [{**row, "state": _state(row)} for row in chosen]
+    shown = [{**row, "state": _state(row), "season": _season(row)} for row in chosen]
     # who uses no seasons need not hear of them
     columns = (*_COLUMNS[:-1], *_OF_SEASON, _COLUMNS[-1]) if any(row["season"] for row in chosen) else _COLUMNS
     print_rows(chosen if as_json else shown, as_json, columns, "no round was opened yet: wardpulse rounds open --help")
@@ -117,6 +117,8 @@ def _close(round: Round, facility: Facility = None, yes: Yes = False) -> None:
         typer.echo(
             f"The last answer date of {round} is {terms.last_answer_date}: people may still answer.\n{NO_PREVIEW}"
         )
+        if terms.season is not None and terms.season.calendar == "long":
+            typer.echo(f"Closed now, its units are not asked again in season {terms.season.id}.")
         say_who_is_too_small(found.organisation, terms)
     else:
         with working().status("Reading the log"):
@@ -184,6 +186,10 @@ def _state(row: dict[str, Any]) -> str:
     if retired:
         return f"{row['state']}, {retired} {'cohort' if retired == 1 else 'cohorts'} retired"
     return f"open, overdue by {days} days" if days else str(row["state"])
+
+
+def _season(row: dict[str, Any]) -> str:
+    return f"{row['season']} {row['calendar']}" if row["season"] else ""
 
 
 def _show_preview(found: Sequence[Outlook], sensitive: Sequence[str]) -> None:

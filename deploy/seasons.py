@@ -62,9 +62,10 @@ def split_of(known: Ledger, facility: str, season: Season, now: Organisation) ->
     except DataError as error:
         raise refusal(f"season {season.id}", error.reason, error.detail) from None
     if not asked:
-        fewer = "fewer" if season.calendar == "long" else "as many as or more"
+        size = season.long_below
+        people = f"fewer than {size} people" if season.calendar == "long" else f"{size} people or more"
         raise InputRefused(
-            f"no unit has {fewer} than {season.long_below} people in the record that season {season.id} begins with: "
+            f"no unit has {people} in the record that season {season.id} begins with: "
             f"it needs no {season.calendar} round"
         )
     rest = set(now.leaves()) - set(asked) - set(elsewhere)

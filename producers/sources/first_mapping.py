@@ -135,7 +135,7 @@ def _form(form: Form, proposal: Sequence[str]) -> Iterator[str]:
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
     yield f"  {form.id}:"
     if form.sensitive:
-        yield "    # a form about health: this version scores it, but the worker refuses it"
+        yield "    # a form about health, for a round without a season: docs/operations.md, Sensitive forms"
     yield f"    version: {form.version}"
     if proposal:
         yield "    # GUESSED from the order of the columns alone: check that each holds the item beside it"

@@ -325,7 +325,7 @@ def _place(detail: ErrorDetails) -> tuple[str, ...]:
     return tuple(str(part) for part in detail["loc"] if part != "[key]")
 
 
-def sentence(detail: ErrorDetails) -> str:
-    """What is wrong with a setting and what to do, from pydantic's account of it."""
-    where = ".".join(_place(detail)) or "the mapping"
+def sentence(detail: ErrorDetails, whole: str = "the mapping") -> str:
+    """What is wrong with a setting and what to do, from pydantic's account of it. `whole` names the file itself."""
+    where = ".".join(_place(detail)) or whole
     return f"{where} {_ADVICE.get(detail['type'], detail['msg'])}"

@@ -29,7 +29,8 @@ def load_organisation(path: Path) -> OrganisationUpdated:
         organisation(event)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)[:_MOST_REPORTED]
-        raise InputRefused(f"{path}: {'; '.join(map(sentence, details))}. {EXAMPLE} shows a complete one") from None
+        wrong = "; ".join(sentence(detail, "the file") for detail in details)
+        raise InputRefused(f"{path}: {wrong}. {EXAMPLE} shows a complete one") from None
     except DataError as error:
         raise InputRefused(f"{path}: {error.detail}") from None
     return event

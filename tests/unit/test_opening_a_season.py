@@ -118,7 +118,7 @@ BEGUN = (marker(["mri", "ward-2"], "long", terms("long")),)
         ((*SHORT, "--first", "2026-03-20", "--last", "2026-04-02"), BEGUN, "dates lie outside the season"),
         ((*LONG, *GIVEN, "--last", "2026-03-28"), (), "a long round is as long as its season"),
         ((*LONG, "--long-below", "12", *GIVEN[2:]), (), "no unit has fewer than 12 people .* needs no long round"),
-        ((*SHORT, *DATES, "--long-below", "41", *GIVEN[2:]), (), "no unit has as many as or more than 41 people"),
+        ((*SHORT, *DATES, "--long-below", "41", *GIVEN[2:]), (), "no unit has 41 people or more"),
         ((*LONG, "--long-below", "0", *GIVEN[2:]), (), "the season cannot be: --long-below"),
         (("--form", "phq_2", *SHORT[2:], *DATES), BEGUN, "open a round without a season for it"),
         ((*SHORT, *DATES, "--sensitive", "sib5"), BEGUN, "open a round without a season for it"),

@@ -305,8 +305,21 @@ def test_every_column_of_the_table_is_readable_at_100_columns() -> None:
     with console.capture() as captured:
         console.print(plan_table(asked, found, chosen, "habitual"))
     shown = captured.get()
-    assert "calendars" in shown
+    assert "calendar" in shown
     assert "never" in shown
     assert "…" not in shown
     assert sum(line.startswith(">") for line in shown.splitlines()) == 1
     assert sum(line.startswith("=") for line in shown.splitlines()) == 1
+
+
+def test_a_hospital_too_small_for_any_figures_is_told_so(tmp_path: Path) -> None:
+    nodes = [
+        {"id": "tiny", "parent": None, "kind": "facility", "name": "Tiny"},
+        *({"id": id_, "parent": "tiny", "kind": "unit", "name": id_, "headcount": 5} for id_ in ("a", "b")),
+    ]
+    record = {"facility": "tiny", "levels": ["facility", "unit"], "effective_from": "2026-10-01", "nodes": nodes}
+    file = tmp_path / "tiny.yaml"
+    file.write_text(json.dumps(record))
+    shown = run(str(file), *SHORT)
+    assert shown.exit_code == 0
+    assert "No unit would ever have figures of its own" in shown.stdout
