@@ -51,7 +51,7 @@ ADVICE: Final[Mapping[Reason, str]] = {
     Reason.ROUND_OVERLAPS: (
         "another round fields one of its forms on one of its days, and that in one of its units, or the form is "
         "sensitive, or units were added or removed between the two: "
-        "the same answers sealed twice would give single ones away"
+        "the same answers sealed twice would give single ones away. wardpulse rounds list has the dates of all rounds"
     ),
     Reason.SENSITIVE_FORM: (
         "a sensitive form is not fielded in a season's calendars: open a round without a season for it"

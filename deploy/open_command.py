@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from deploy.control import Control, open_keystore
+from deploy.output import printable
+from deploy.resources import catalogue
 from deploy.round_options import DATE, Facility, Round, announce, say_who_is_too_small
 from deploy.rounds import opening, organisation_of, policy
 from deploy.seasons import TERMS, Split, season_of, split_of
@@ -91,7 +93,7 @@ def open_command(
         asked = _alone(organisation, _day(first), _day(last), unit, {"calendar": calendar, **terms})
     else:
         asked = _in_season(known, organisation, (season, calendar), terms, (_day(first), _day(last)), unit)
-    _check_sensitive(form, sensitive or ())
+    _check_forms(form, sensitive or ())
     event = opening(
         known,
         keystore.facility,
@@ -154,7 +156,11 @@ def _in_season(
     return _Asked(first, last, split.asked, season, split)
 
 
-def _check_sensitive(forms: Sequence[str], sensitive: Sequence[str]) -> None:
+def _check_forms(forms: Sequence[str], sensitive: Sequence[str]) -> None:
+    known = sorted(catalogue())
+    unknown = sorted(set(forms) - set(known))
+    if unknown:
+        raise InputRefused(f"{printable(unknown[0])} is not a known form: use one of {', '.join(known)}")
     strays = sorted(set(sensitive) - set(forms))
     if strays:
         raise InputRefused(f"--sensitive {strays[0]}: the round does not field that form; give it with --form too")

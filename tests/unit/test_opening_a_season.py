@@ -1,6 +1,7 @@
 """`wardpulse rounds open` and the preview of a close, with seasons and sensitive forms, over a log made by hand."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,7 @@ BEGUN = (marker(["mri", "ward-2"], "long", terms("long")),)
         (("--form", "phq_2", *SHORT[2:], *DATES), BEGUN, "open a round without a season for it"),
         ((*SHORT, *DATES, "--sensitive", "sib5"), BEGUN, "open a round without a season for it"),
         (("--form", "sib5", *DATES, "--sensitive", "cbi.work"), (), "--sensitive cbi.work: the round does not field"),
+        (("--form", "phq-2", *DATES), (), "phq-2 is not a known form: use one of cbi.client, .* phq_2, sib5"),
         (("--form", "sib5", *DATES, "--k-sensitive", "19"), (), "k_sensitive is under its floor of 20"),
     ],
 )
@@ -175,6 +177,17 @@ def test_the_preview_of_a_close_says_of_a_sensitive_form_whether_anything_is_pub
     assert "ward-1 has figures of its own" in lines
     assert "sib5: 1 units published, 1 units pooled" in lines
     assert [event.type for event in controls.sent] == ["round.closed"]
+
+
+def test_who_closes_a_long_round_early_is_told_that_its_units_are_not_asked_again(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy.round_commands, "_now", lambda: datetime(2026, 1, 10, tzinfo=UTC))
+    said, _ = command("close", "long", log=BEGUN, answer="y\n")
+    assert "its units are not asked again in season S1" in said
+    short = (*BEGUN, marker(["ct", "ward-1"], "short-1", terms("short")))
+    said, _ = command("close", "short-1", log=short, answer="y\n")
+    assert "not asked again" not in said
 
 
 def test_a_season_all_of_whose_rounds_were_cancelled_needs_its_terms_again(command: Any) -> None:
