@@ -30,10 +30,15 @@ class Heads(NamedTuple):
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """Places where more or fewer people are said to have been asked than the rows beside them allow."""
     for one in fielded(evidence):
-        rows = [*one.nodes.values(), *one.groups]
-        # earlier versions did not tell it, and beside a sensitive form nothing is told
-        if not one.sealed.sensitive and all(row.tells_asked for row in rows):
+        silent = [row for row in (*one.nodes.values(), *one.groups) if not row.tells_asked]
+        if one.sealed.sensitive:
+            continue  # nothing is told beside it
+        if not silent:
             yield from _of_a_round(one, one.sealed.policy.smallest)
+        elif len(silent) < len(one.nodes) + len(one.groups):
+            # earlier versions told it of no place; one that is left out would keep the others from being checked
+            what = f"it is told how many people were asked in {silent[0].round}, but not at {silent[0].node}"
+            yield Finding(CHECK, "unsafe", f"{what} ({silent[0].at})")
 
 
 def _of_a_round(one: Fielded, smallest: int) -> Iterator[Finding]:

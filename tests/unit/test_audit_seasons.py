@@ -215,6 +215,19 @@ def test_people_asked_that_do_not_add_up_are_found(rows: Published, what: str, p
     assert any(f"the people asked at {place} in short-1" in one.what for one in report.findings), what
 
 
+def test_one_place_that_does_not_tell_who_was_asked_is_no_way_round_the_check(rows: Published) -> None:
+    node(of(rows, "short-1"), "general").pop("headcount_asked")
+    rows.indicators = [one for one in rows.indicators if one["round"] == "long"]
+    assert "but not at general" in only(rows.audited(), "people asked").what
+
+
+def test_rounds_of_earlier_versions_do_not_tell_who_was_asked(rows: Published) -> None:
+    rows.indicators = []
+    for one in of(rows, "long")["nodes"]:
+        del one["headcount_asked"]
+    assert rows.audited().verdict == "safe"
+
+
 def test_the_limit_of_a_place_is_of_the_people_asked_there(rows: Published) -> None:
     for sealed in rows.rounds:
         one = node(sealed, "imaging")
