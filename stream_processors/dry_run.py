@@ -30,6 +30,8 @@ def dry_run(events: Path, out: Path, rules: Rules) -> Iterator[str]:
     yield f"{len(result.rounds)} rounds sealed, {len(result.cohorts)} cohort rows, {len(result.indicators)} indicators"
     reasons = Counter(letter.reason for letter in result.dead_letters)
     yield f"refused: {', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items())) or 'nothing'}"
+    if not result.rounds and not result.echoes:
+        yield f"nothing in {events} was taken: it should hold one JSON event per line, as wardpulse simulate writes them"
     yield f"results in {out}; what is under {out / 'closed'} is for operators and auditors only"
 
 

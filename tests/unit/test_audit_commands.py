@@ -48,6 +48,16 @@ def test_the_results_of_a_dry_run_are_safe(results: Path) -> None:
     assert all(line.startswith("safe ") for line in said.splitlines()[:-1])
 
 
+def test_a_dry_run_of_what_is_no_log_says_so_and_one_of_a_log_does_not(results: Path, tmp_path: Path) -> None:
+    export = tmp_path / "export.csv"
+    export.write_text("id;unit;q1\n1;icu;4\n", "utf-8")
+    code, said = run("dry-run", export, "--out", tmp_path / "nothing")
+    assert code == 0
+    assert f"nothing in {export} was taken: it should hold one JSON event per line" in said
+    _, usual = run("dry-run", results.parent / "events.jsonl", "--out", tmp_path / "again")
+    assert "was taken" not in usual
+
+
 def test_a_leak_is_told_with_its_rows_and_exit_code_1(results: Path) -> None:
     cohorts = results / "cohorts.jsonl"
     first = json.loads(cohorts.read_text("utf-8").splitlines()[0])
