@@ -31,7 +31,7 @@ def dry_run(events: Path, out: Path, rules: Rules) -> Iterator[str]:
     reasons = Counter(letter.reason for letter in result.dead_letters)
     yield f"refused: {', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items())) or 'nothing'}"
     if not result.rounds and not result.echoes:
-        yield f"nothing in {events} was taken: it should hold one JSON event per line, as wardpulse simulate writes them"
+        yield f"nothing in {events} was taken: it should hold one JSON event per line, as simulate writes it"
     yield f"results in {out}; what is under {out / 'closed'} is for operators and auditors only"
 
 
