@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,9 +13,10 @@ from deploy.output import AsJson, print_json, print_rows, printable, progress, w
 from deploy.round_options import Facility, Yes, announce, ask
 from deploy.rounds import organisation_of
 from deploy.settings import Settings
-from deploy.submit import Reading, fitted, keys_of, read_file, send, terms_of
+from deploy.submit import Reading, fitted, keys_of, read_files, send, terms_of
 from producers.sources.organisation_file import load_organisation
-from producers.sources.refusals import COLUMNS, reasons, write_refused
+from producers.sources.refusals import reasons, write_refused
+from producers.sources.registry import Extra, SourceName
 from schemas.organisation import Organisation, organisation
 from schemas.organisation_changes import Change, changes
 
@@ -60,18 +61,17 @@ def register(app: typer.Typer) -> None:
 
 
 def _submit(
-    file: Annotated[Path, typer.Argument(help="The export.", exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The export.", exists=True, dir_okay=False)],
     mapping: Annotated[Path, typer.Option(help="How to read it, YAML.", exists=True, dir_okay=False)],
-    source: Annotated[Literal["csv"], typer.Option(help="What kind of file it is.")] = "csv",
+    source: Annotated[SourceName, typer.Option(help="What kind of file it is.")] = "csv",
     round: Annotated[str | None, typer.Option(help="The round, if the mapping does not name it.")] = None,
     dry_run: _DryRun = False,
     strict: Annotated[bool, typer.Option("--strict", help="Send nothing if any row is refused.")] = False,
     refused: Annotated[Path | None, typer.Option(help="File for all refusals, CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    assert source == "csv"  # the only one so far; the option is there so that scripts need not change
     with working().status("Reading"):
-        reading = read_file(file, mapping, round)
+        reading = read_files(files, mapping, round, source, Extra())
     if dry_run:
         _report(reading, "would be sent", refused, as_json)
         reading.check_usable(strict)
@@ -80,9 +80,9 @@ def _submit(
     keystore, control = open_keystore(settings, reading.mapping.facility), Control.connect(settings)
     terms = terms_of(control, reading.mapping)
     reading, keys = fitted(reading, terms), keys_of(keystore, terms)
-    if reading.drafts and not (strict and reading.refused):
+    if reading.usable() and not (strict and reading.refused):
         with progress() as bar:
-            task = bar.add_task("Sending", total=len(reading.drafts))
+            task = bar.add_task("Sending", total=len(reading.usable()))
             send(reading, control, keystore, keys, lambda: bar.advance(task))
         _report(reading, "sent", refused, as_json)
     else:
@@ -94,16 +94,19 @@ def _report(reading: Reading, what: str, refused: Path | None, as_json: bool) ->
     if refused is not None:
         write_refused(reading.refused, refused)
     if as_json:
-        print_json({"round": reading.mapping.round, "sheets": reading.sheets(), "refused": reading.refusals()})
+        found = {"sheets": reading.sheets(), "withdrawals": len(reading.withdrawn), "refused": reading.refusals()}
+        print_json({"round": reading.mapping.round, **found})
         return
     for form in sorted({draft.form for draft in reading.drafts}):
         mine = [draft for draft in reading.drafts if draft.form == form]
         days, units = sorted(draft.submitted_on for draft in mine), {draft.node for draft in mine}
         typer.echo(f"{form}: {len(mine)} answer sheets {what}, dated {days[0]} to {days[-1]}, from {len(units)} units")
+    for form, count in sorted(Counter(one.form for one in reading.withdrawn).items()):
+        typer.echo(f"{form}: {count} answer sheets taken back {what}")
     typer.echo(f"{len(reading.refused)} refused" + (f": {reasons(reading.refused)}" if reading.refused else ""))
     shown = _first_of_each(reading.refusals())
     if shown:
-        print_rows(shown, False, COLUMNS, "")
+        print_rows(shown, False, tuple(shown[0]), "")
     if len(reading.refused) > len(shown):
         typer.echo(f"and {len(reading.refused) - len(shown)} more: all of them with --refused FILE or --json")
 
