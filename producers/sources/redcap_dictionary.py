@@ -26,8 +26,10 @@ _HEADINGS: Final = (
 )
 _WITH_CHOICES: Final = frozenset({"radio", "dropdown", "select", "checkbox"})
 _BUILT_IN: Final = {"yesno": "1, Yes | 0, No", "truefalse": "1, True | 0, False"}
+# the choices of sql fields are in no dictionary
+_NAMED_CHOICES: Final = _WITH_CHOICES | _BUILT_IN.keys() | {"sql"}
 _TEXT: Final = frozenset({"text", "notes", "textarea"})
-_ANSWERABLE: Final = _WITH_CHOICES | _BUILT_IN.keys() | {"calc", "slider", "sql"}
+_ANSWERABLE: Final = _NAMED_CHOICES | {"calc", "slider"}
 # integer and number as web page and API spell them; int and float are REDCap's own names for them
 _NUMBER: Final = re.compile(r"integer|int|float|number(?:_[0-9]dp)?(?:_comma_decimal)?")
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?")
@@ -56,7 +58,7 @@ class Field:
         text = tidy(cell)
         if self.kind in _TEXT and self.validation.endswith("_comma_decimal"):
             return text.replace(",", ".")
-        if not text or not self.codes or (not labelled and text in self.codes):
+        if not text or self.kind not in _NAMED_CHOICES or (not labelled and text in self.codes):
             return text
         found = self.labels.get(_plain(text))
         if found is None and labelled and _NUMERAL.fullmatch(text):
@@ -141,7 +143,7 @@ def _headings(file: Path | bytes) -> list[str]:
     lacking = [names[0] for names, name in zip(_HEADINGS, chosen, strict=True) if name is None]
     if lacking:
         raise InputRefused(
-            f"it has no column {lacking[0]!r}: download it in REDCap, Designer or Project Setup, `Data Dictionary`, as CSV"
+            f"it has no column {lacking[0]!r}: download it as CSV from the page `Data Dictionary` of the project in REDCap"
         )
     return [name for name in chosen if name is not None]
 
