@@ -11,12 +11,14 @@ from producers.sources.google_forms import RESPONSE, read_google_forms
 from producers.sources.json_lines import read_json_lines
 from producers.sources.mapping import Mapping as SurveyMapping
 from producers.sources.qualtrics import read_qualtrics
+from producers.sources.redcap import GROUP, PERSON, read_redcap
+from producers.sources.redcap import RESPONSE as REDCAP_RESPONSE
 from producers.sources.sheet import Refused, Sheet
 from schemas.errors import InputRefused
 from schemas.instruments.scoring import Catalogue
 
 Found = Iterator[Sheet | Refused]
-SourceName = Literal["csv", "limesurvey", "qualtrics", "ms-forms", "google-forms", "jsonl"]
+SourceName = Literal["csv", "limesurvey", "qualtrics", "ms-forms", "google-forms", "redcap", "jsonl"]
 """What `--source` takes."""
 
 
@@ -138,6 +140,11 @@ def _google_forms(given: Given) -> Found:
     return read_google_forms(given.file, own.used_columns(), own.header, own.columns.submitted or "Timestamp")
 
 
+def _redcap(given: Given) -> Found:
+    own = given.mapping
+    return read_redcap(given.file, own.used_columns(), own.header, given.extra.dictionary, own.item_columns())
+
+
 def _json_lines(given: Given) -> Found:
     return read_json_lines(given.file, given.mapping.used_columns())
 
@@ -176,6 +183,13 @@ SOURCES: Final[Mapping[SourceName, Source]] = {
             columns={"response": RESPONSE, "submitted": "Timestamp"},
             settings={"date_format": "%m/%d/%Y %H:%M:%S"},
             signed_in=frozenset(),
+        ),
+        Source(
+            "redcap",
+            "REDCap",
+            _redcap,
+            columns={"response": REDCAP_RESPONSE, "person": PERSON, "unit": GROUP},
+            signed_in=frozenset({PERSON}),
         ),
         Source(
             "jsonl",
