@@ -1,5 +1,7 @@
 """Whatever an export or a dictionary of REDCap holds: each row is a sheet or a refusal that quotes nothing."""
 
+from contextlib import suppress
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,12 +28,12 @@ CELLS = st.one_of(
 
 
 def accounted(export: bytes, known: bytes | None) -> list[Sheet | Refused]:
+    found, said = [], ""
     try:
         found = list(read_redcap(export, WANTED, Header(), known, ITEMS))
     except InputRefused as refused:
-        assert CANARY not in str(refused)
-        return []
-    assert CANARY not in repr(found)
+        said = str(refused)
+    assert CANARY not in repr(found) + said
     for one in found:
         assert isinstance(one, Refused) or set(one.cells) == set(WANTED)
     return found
@@ -58,10 +60,8 @@ def test_every_row_is_a_sheet_or_a_refusal(rows: list[list[str]], is_known: bool
 def test_no_dictionary_raises_anything_but_a_refusal_of_it(data: bytes, fields: list[list[str]]) -> None:
     row = written([NAMES, ["1", "", "", "", "m", "1", "1", "7,5", "2"]])
     for known in (data, written([HEADINGS]) + data, dictionary([*FIELDS, *fields]), dictionary() + data):
-        try:
+        with suppress(InputRefused):
             read_dictionary(known)
-        except InputRefused as refused:
-            assert CANARY not in str(refused)
         accounted(row, known)
 
 
