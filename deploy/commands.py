@@ -16,13 +16,14 @@ from rich.console import Console
 
 from deploy.cadence import with_cadence
 from deploy.demo import demo_export, demo_simulation
+from deploy.edge_commands import Dictionary, Questionnaires
 from deploy.figures import figures, figures_table, published_forms
 from deploy.output import AsJson, print_json, working
 from deploy.resources import catalogue
 from deploy.settings import FILE, Settings
 from deploy.up import SETTINGS, alarms, deployment
 from producers.simulate import Simulation
-from producers.sources.registry import SourceName
+from producers.sources.registry import Extra, SourceName
 from stream_processors.database import Database
 
 _DEMO_HELP = """Run everything on this machine: broker, worker and writer in processes of their own, real sockets.
@@ -111,6 +112,8 @@ def _demo(
     export: Annotated[Path | None, typer.Option(help="A survey export to use instead of the simulation.")] = None,
     source: Annotated[SourceName, typer.Option(help="What kind of file the export is.")] = "csv",
     mapping: Annotated[Path | None, typer.Option(help="How to read the export, YAML.")] = None,
+    questionnaire: Questionnaires = None,
+    dictionary: Dictionary = None,
     kafka: Annotated[
         Literal["embedded", "apache"],
         typer.Option(help="The broker: in memory, or Apache Kafka with passwords and TLS, which make kafka brings."),
@@ -130,7 +133,8 @@ def _demo(
             "an export is not simulated: leave out --facilities, --staff, --rounds, --seed and --cadence"
         )
     else:
-        demo_export(export, mapping, data, console, secrets.token_bytes, kafka, source)
+        beside = Extra(tuple(questionnaire or ()), dictionary)
+        demo_export(export, mapping, data, console, secrets.token_bytes, kafka, source, beside)
 
 
 def _up(

@@ -48,6 +48,10 @@ _SHOW_HELP = """Show the organisation in force.
 Example: wardpulse organisation show --json
 """
 _MOST_SHOWN: Final = 3
+Questionnaires = Annotated[
+    list[Path] | None, typer.Option(help="FHIR: a Questionnaire to check against; may be given more than once.")
+]
+Dictionary = Annotated[Path | None, typer.Option(help="REDCap: the project's data dictionary, CSV.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -64,6 +68,8 @@ def _submit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The export.", exists=True, dir_okay=False)],
     mapping: Annotated[Path, typer.Option(help="How to read it, YAML.", exists=True, dir_okay=False)],
     source: Annotated[SourceName, typer.Option(help="What kind of file it is.")] = "csv",
+    questionnaire: Questionnaires = None,
+    dictionary: Dictionary = None,
     round: Annotated[str | None, typer.Option(help="The round, if the mapping does not name it.")] = None,
     dry_run: _DryRun = False,
     strict: Annotated[bool, typer.Option("--strict", help="Send nothing if any row is refused.")] = False,
@@ -71,7 +77,7 @@ def _submit(
     as_json: AsJson = False,
 ) -> None:
     with working().status("Reading"):
-        reading = read_files(files, mapping, round, source, Extra())
+        reading = read_files(files, mapping, round, source, Extra(tuple(questionnaire or ()), dictionary))
     if dry_run:
         _report(reading, "would be sent", refused, as_json)
         reading.check_usable(strict)

@@ -143,7 +143,7 @@ def _headings(file: Path | bytes) -> list[str]:
     lacking = [names[0] for names, name in zip(_HEADINGS, chosen, strict=True) if name is None]
     if lacking:
         raise InputRefused(
-            f"it has no column {lacking[0]!r}: download it as CSV from the project's page `Data Dictionary` in REDCap"
+            f"it has no column {lacking[0]!r}: download it as CSV from `Data Dictionary` in the REDCap project"
         )
     return [name for name in chosen if name is not None]
 

@@ -103,7 +103,7 @@ def read(
     mapping: SurveyMapping,
     catalogue: Catalogue,
     source: SourceName = "csv",
-    extra: Extra = Extra(),
+    extra: Extra = NOTHING,
 ) -> Iterator[Outcome]:
     """What becomes of every answer sheet of a file.
 
