@@ -234,7 +234,7 @@ def google_forms(unit: str, count: int, seed: int = 5) -> Export:
     questions = [f"How often [row {number}]" for number in range(1, 8)]
     header = ["Timestamp", "Where do you work?", "Your name (optional)", "Pick any", *questions]
     rows = []
-    for p in (*known[:5], known[5], *known[6:]):
+    for p in known:
         stamp = (known[4] if p is known[5] else p).local("%m/%d/%Y %H:%M:%S")
         answers = [LABELS[p.answers[item]] if item in p.answers else "" for item in ITEMS]
         rows.append([stamp, unit, p.name, "tea, coffee", *answers])
