@@ -93,7 +93,7 @@ def listen_address(text: str) -> str:
 
 
 def redcap_address(text: str) -> str:
-    """The address of REDCap's API, or nothing. Unencrypted only to this machine: the token is sent with each request."""
+    """The address of REDCap's API, or nothing; unencrypted only to this machine, since each request has the token."""
     if not text:
         return text
     try:

@@ -13,8 +13,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from redcap import Project
+from redcap.project import Project
 
+from deploy.setting_values import redcap_address
 from producers.sources.redcap import GROUP, OWN, PERSON, columns_of, status_of
 from producers.sources.redcap_dictionary import Dictionary, check_items, read_dictionary
 from schemas.errors import FatalError, InputRefused, RetryableError, SettingsError, SourceRefused
@@ -29,6 +30,17 @@ _RIGHTS: Final = (
 )
 
 
+class _Project(Project):
+    """A project whose record field is known, so that PyCap need not ask for it."""
+
+    record: str
+
+    @property
+    def def_field(self) -> str:
+        """The field that names the record."""
+        return self.record
+
+
 class RedcapApi:
     """One project of a REDCap, which its token names. The address is one that `redcap_url` takes.
 
@@ -36,13 +48,19 @@ class RedcapApi:
     """
 
     def __init__(self, address: str, token: str, authorities: Path | None = None) -> None:
+        try:
+            address = redcap_address(address)
+        except ValueError as error:
+            raise SettingsError(f"redcap_url {error}") from None
+        if not address:
+            raise SettingsError("redcap_url is not set: it is the address of REDCap's API")
         self.host: Final = urlsplit(address).netloc
         if not _TOKEN.fullmatch(token):
             raise SettingsError("redcap_token_file holds no token of a project: it has 32 letters and digits")
         if authorities is not None and not authorities.is_file():
             raise SettingsError(f"redcap_ca_location {authorities} is no file: correct the path")
         # what is sent again at another address would be the token
-        self._project = Project(
+        self._project = _Project(
             address,
             token,
             verify_ssl=True if authorities is None else str(authorities),
@@ -66,6 +84,7 @@ class RedcapApi:
         known = read_dictionary(dictionary)
         check_items(known, items)
         columns = _columns(known, wanted, items)
+        self._project.record = known.record
         with self._explained():
             found = self._project.export_records(
                 format_type="csv",
