@@ -114,9 +114,9 @@ class RedcapApi:
             raise self._refusal(str(error)) from None
 
     def _check(self, response: requests.Response, **_: Any) -> None:
-        """Raise for every answer that is none of REDCap's."""
+        """Raise for every answer that is none of REDCap's. It is read to its end first, so that nothing stays open."""
         response.encoding = "utf-8"
-        status = response.status_code
+        text, status = response.text, response.status_code
         if status >= 500 or status in (408, 429):
             raise RetryableError(f"REDCap at {self.host} cannot answer now (status {status}): {_AGAIN}")
         if status in (401, 403):
@@ -125,7 +125,7 @@ class RedcapApi:
             raise SourceRefused(f"REDCap at {self.host} refuses what is asked of it: {_RIGHTS}")
         if 300 <= status < 400:
             raise SettingsError(f"REDCap at {self.host} is elsewhere: set redcap_url to the address it leads to")
-        if status != 200 or response.text.lstrip()[:1] == "<":
+        if status != 200 or text.lstrip()[:1] == "<":
             raise self._stranger()
 
     def _refusal(self, said: str) -> FatalError:

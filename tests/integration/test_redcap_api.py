@@ -93,11 +93,11 @@ def test_events_and_instances_come_with_the_record() -> None:
 
 
 def test_rows_are_those_that_changed_since(redcap: RedcapServer) -> None:
-    found = fetched(redcap, since=datetime(2026, 10, 6))
+    found = fetched(redcap, since=datetime.fromisoformat("2026-10-06"))
     assert redcap.requests[-1]["dateRangeBegin"] == "2026-10-06 00:00:00"
     assert [one.cells["$response"] for one in found if isinstance(one, Sheet)] == ['["2","","",""]']
     # REDCap leaves out the header too where there is no row
-    assert fetched(redcap, since=datetime(2026, 10, 8)) == []
+    assert fetched(redcap, since=datetime.fromisoformat("2026-10-08")) == []
 
 
 @pytest.mark.parametrize(
