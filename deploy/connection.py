@@ -163,3 +163,8 @@ def read_password(path: Path, setting: str = "sasl_password_file", what: str = "
     if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
         raise SettingsError(f"{path} must hold the {what} on one line, and nothing else")
     return text
+
+
+def read_token(path: Path) -> str:
+    """The API token of a REDCap project, from its file; SettingsError, which does not quote it, if it cannot serve."""
+    return read_password(path, "redcap_token_file", "token")

@@ -93,7 +93,7 @@ class RedcapServer:
             yield "redcap_survey_identifier"
         if _says_yes(asked.get("exportDataAccessGroups")):
             yield "redcap_data_access_group"
-        stamped = set()
+        stamped = set[str]()
         for name, form in known.items():
             if name not in wanted or name == record:
                 continue

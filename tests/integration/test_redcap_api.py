@@ -13,7 +13,8 @@ from producers.sources.mapping import Header
 from producers.sources.redcap import read_redcap
 from producers.sources.redcap_api import RedcapApi
 from producers.sources.sheet import Refused, Sheet
-from schemas.errors import FatalError, InputRefused, RetryableError, SettingsError, SourceRefused
+from schemas.errors import InputRefused, RetryableError, SettingsError, SourceRefused, WardpulseError
+from stream_processors.exits import exit_code
 from tests.redcap_project import FIELDS
 from tests.redcap_server import TOKEN, Answer, RedcapServer, served
 
@@ -42,9 +43,9 @@ def fetched(
     return list(read_redcap(records, tuple(wanted), Header(), dictionary, items))
 
 
-def said(server: RedcapServer, token: str = TOKEN) -> FatalError | RetryableError:
+def said(server: RedcapServer, token: str = TOKEN) -> WardpulseError:
     api = RedcapApi(server.url, token)
-    with pytest.raises((FatalError, RetryableError)) as failed:
+    with pytest.raises(WardpulseError) as failed:
         api.dictionary()
     assert TOKEN not in repr(failed.value) + str(failed.value)
     assert CANARY not in repr(failed.value) + str(failed.value)
@@ -120,7 +121,7 @@ def test_what_may_not_be_read_is_not_even_asked_for(
 
 def test_a_token_that_redcap_does_not_know_is_said_to_be_refused(redcap: RedcapServer) -> None:
     error = said(redcap, "F" * 32)
-    assert (type(error), error.exit_code) == (SourceRefused, 77)
+    assert (type(error), exit_code(error)) == (SourceRefused, 77)
     assert "check redcap_token_file" in str(error)
 
 
@@ -140,7 +141,7 @@ def test_a_token_that_redcap_does_not_know_is_said_to_be_refused(redcap: RedcapS
     ],
 )
 def test_each_failure_says_what_to_do_and_quotes_nothing(
-    redcap: RedcapServer, status: int, body: str, kind: type[FatalError], why: str
+    redcap: RedcapServer, status: int, body: str, kind: type[WardpulseError], why: str
 ) -> None:
     redcap.instead = Answer(status, body.encode())
     error = said(redcap)
@@ -175,7 +176,7 @@ def test_nobody_at_the_address_may_be_tried_again() -> None:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     error = said(RedcapServer(url=f"http://127.0.0.1:{port}/api/"))
-    assert (type(error), error.exit_code) == (RetryableError, 69)
+    assert (type(error), exit_code(error)) == (RetryableError, 69)
     assert "nothing was sent; run it again" in str(error)
 
 

@@ -14,8 +14,10 @@ from tests.redcap_project import FIELDS, HEADINGS, dictionary, written
 
 CANARY = "canary-7f3a"
 DICTIONARY = dictionary()
-NAMES = ("record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "mail", "q1")
-NAMES += ("box___2", "hours", "wellbeing_complete")
+NAMES = (
+    *("record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"),
+    *("mail", "q1", "box___2", "hours", "wellbeing_complete"),
+)
 ITEMS = ("q1", "box___2", "hours")
 WANTED = ("$response", "$event", "$instrument", "$instance", "mail", *ITEMS)
 CELLS = st.one_of(

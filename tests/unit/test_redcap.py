@@ -91,8 +91,10 @@ def test_a_box_counts_only_in_an_instrument_that_is_complete() -> None:
     assert found == [{"box___2": "", "f1": "1"}, {"box___2": "0", "f1": ""}, {"box___2": "1", "f1": "1"}]
 
 
-LONG = ("record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "q1", "q2")
-LONG += ("wellbeing_complete",)
+LONG = (
+    *("record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"),
+    *("q1", "q2", "wellbeing_complete"),
+)
 
 
 def test_each_event_and_instance_of_a_record_is_a_sheet_of_its_own() -> None:
