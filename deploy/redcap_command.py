@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 _HELP: Final = """Ask REDCap's API for the answers of an open round."""
 _RECONCILE_HELP: Final = """Send every answer that changed in REDCap since a date.
 
-Asks the project for the fields that the mapping names and no others, reads them with the project's own data dictionary,
-and sends them as `wardpulse submit --source redcap` would. Answers that were sent before have the same ids again, which
-is harmless, so it can be run as often as you like. If people may edit what they sent, run it once, after the last answer
-date: of two copies of an edited sheet one counts, not necessarily the later.
+Asks the project for the fields that the mapping names and no others, reads them with the project's own dictionary, and
+sends them as `wardpulse submit --source redcap` would. What was sent before has the same ids again, which is harmless,
+so it can be run as often as you like. If people may edit what they sent, run it once, after the last answer date: of
+two copies of an edited sheet one counts, not necessarily the later.
 
-Without --since it begins a day before the round's first answer date. With --dry-run nothing is sent; no broker is needed
-if --since is given or the mapping has dates. Needs PyCap, redcap_url and redcap_token_file: see docs/redcap.md.
+Without --since it begins a day before the round's first answer date. With --dry-run nothing is sent, and no broker is
+needed if --since is given or the mapping has dates. Needs PyCap, redcap_url and redcap_token_file: see docs/redcap.md.
 
 Examples:
 

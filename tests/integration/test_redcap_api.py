@@ -212,8 +212,12 @@ def test_the_authorities_must_be_a_file(tmp_path: Path) -> None:
         RedcapApi("https://redcap.example.org/api/", TOKEN, tmp_path / "gone.pem")
 
 
-def test_neither_its_text_nor_any_log_holds_the_token(redcap: RedcapServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_its_text_nor_any_log_holds_the_token(
+    redcap: RedcapServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.DEBUG)
+    # whoever sets up logging in this process may have switched it off
+    monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)
     api = RedcapApi(redcap.url, TOKEN)
     api.dictionary()
     assert caplog.records
