@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from producers.sources.csv_file import read_csv
 from producers.sources.drafts import Outcome, outcomes
+from producers.sources.fhir import read_fhir
 from producers.sources.google_forms import RESPONSE, read_google_forms
 from producers.sources.json_lines import read_json_lines
 from producers.sources.mapping import Mapping as SurveyMapping
@@ -18,7 +19,7 @@ from schemas.errors import InputRefused
 from schemas.instruments.scoring import Catalogue
 
 Found = Iterator[Sheet | Refused]
-SourceName = Literal["csv", "limesurvey", "qualtrics", "ms-forms", "google-forms", "redcap", "jsonl"]
+SourceName = Literal["csv", "limesurvey", "qualtrics", "ms-forms", "google-forms", "redcap", "fhir", "jsonl"]
 """What `--source` takes."""
 
 
@@ -149,6 +150,10 @@ def _json_lines(given: Given) -> Found:
     return read_json_lines(given.file, given.mapping.used_columns())
 
 
+def _fhir(given: Given) -> Found:
+    return read_fhir(given.file, given.extra.questionnaires)
+
+
 SOURCES: Final[Mapping[SourceName, Source]] = {
     source.name: source
     for source in (
@@ -190,6 +195,20 @@ SOURCES: Final[Mapping[SourceName, Source]] = {
             _redcap,
             columns={"response": REDCAP_RESPONSE, "person": PERSON, "unit": GROUP},
             signed_in=frozenset({PERSON}),
+        ),
+        Source(
+            "fhir",
+            "FHIR",
+            _fhir,
+            columns={
+                "response": "$id",
+                "person": "$author",
+                "unit": "$organization",
+                "submitted": "$authored",
+                "revision": "$revision",
+            },
+            accept={"$questionnaire": ("{survey}",)},
+            signed_in=frozenset({"$author", "$source", "$subject"}),
         ),
         Source(
             "jsonl",
