@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from producers.sources.csv_file import sheets
-from producers.sources.csv_text import open_table
+from producers.sources.csv_text import Table, load, open_table
 from producers.sources.mapping import Header, tidy
 from producers.sources.redcap_dictionary import Dictionary, check_items, read_dictionary
 from producers.sources.sheet import NOT_SUBMITTED, Refused, RowReason, Sheet
@@ -91,7 +91,7 @@ def read_redcap(
     known = None if dictionary is None else read_dictionary(dictionary)
     if known is not None:
         check_items(known, items)
-    table = open_table(export, columns, header, _LACKING)
+    table = _table(export, columns, header)
     forms = {} if known is None else _forms(known, items)
     record = (_record(table.places, known),) if RESPONSE in wanted else ()
     needed = (*columns, *(status_of(form) for form in forms), *record)
@@ -99,6 +99,17 @@ def read_redcap(
     split = tuple(name for name in _SPLIT if name in table.places)
     layout = _Layout(wanted, "".join(record), known, frozenset(items), forms, bool(split))
     return (_outcome(found, layout) for found in sheets(table, tuple(dict.fromkeys(needed + split))))
+
+
+def _table(export: Path | bytes, columns: tuple[str, ...], header: Header) -> Table:
+    file, data = load(export)
+    try:
+        return open_table(data, columns, header, _LACKING, file)
+    except InputRefused:
+        # such an export has the column once for each instrument
+        if b"Complete?" not in data[: data.find(b"\n")]:
+            raise
+    raise InputRefused(f"{file}: its first line has labels, not names: export it as raw data, which has the codes too")
 
 
 def _forms(known: Dictionary, items: Collection[str]) -> dict[str, tuple[str, ...]]:

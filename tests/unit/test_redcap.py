@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.resources import catalogue
+from deploy.submit import read_files
 from producers.sources.drafts import Draft
 from producers.sources.mapping import Header, Mapping
 from producers.sources.redcap import read_redcap
@@ -174,6 +176,13 @@ def test_an_export_without_a_needed_column_is_refused_before_its_rows(
         read_redcap(written([names]), (*wanted, *ITEMS), Header(), DICTIONARY, ITEMS)
 
 
+def test_an_export_with_labels_for_names_is_said_to_be_one() -> None:
+    header = ["Record ID", "How was it?", "Complete?", "And now?", "Complete?"]
+    for rows in ([header], [header, ["1", "Often", "Complete", "Yes", "Complete"]]):
+        with pytest.raises(InputRefused, match="its first line has labels, not names: export it as raw data"):
+            sheets(rows)
+
+
 def test_the_group_is_the_column_of_data_access_groups() -> None:
     rows = [("record_id", "redcap_data_access_group", "q1"), ("1", "ward_a", "3")]
     assert cells(rows, wanted=("$group",), items=("q1",), known=None) == [{"$group": "ward_a", "q1": "3"}]
@@ -248,3 +257,28 @@ def test_a_missing_data_code_may_be_recoded_to_nothing() -> None:
 def test_people_are_distinct_only_by_the_identifier_of_the_participant_list() -> None:
     with pytest.raises(InputRefused, match="only redcap_survey_identifier is known to"):
         outcomes(identity="person", columns={"submitted": "wellbeing_timestamp", "person": "record_id"})
+
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "redcap-cbi.yaml"
+
+
+def test_the_example_of_the_documentation_reads_an_export_as_it_says(tmp_path: Path) -> None:
+    choices = "0, Never | 1, Seldom | 2, Sometimes | 3, Often | 4, Always"
+    items = [f"pulse_{number}" for number in range(7, 14)]
+    known = dictionary(
+        [("record_id", "pulse", "text", "", "", ""), *((i, "pulse", "radio", choices, "", "") for i in items)]
+    )
+    header = ["record_id", "redcap_survey_identifier", "redcap_data_access_group", "pulse_timestamp", *items]
+    rows = [
+        [*header, "pulse_complete"],
+        ["1", "s1", "intensive_care_1", "2026-10-20 23:30:00", *"0123", "-99", "4", "", "2"],
+        ["2", "s2", "intensive_care_2", "[not completed]", *"012", "", "", "", "", "0"],
+    ]
+    for name, data in (("export.csv", written(rows)), ("dictionary.csv", known)):
+        (tmp_path / name).write_bytes(data)
+    extra = Extra(dictionary=tmp_path / "dictionary.csv")
+    reading = read_files([tmp_path / "export.csv"], EXAMPLE, "2026-W43", "redcap", extra)
+    (draft,) = reading.drafts
+    assert (draft.node, draft.person, draft.submitted_on.isoformat()) == ("icu-1", "s1", "2026-10-20")
+    assert draft.answers == {"7": 0, "8": 1, "9": 2, "10": 3, "12": 4}
+    assert [one.reason for one in reading.refused] == ["not_submitted"]
