@@ -40,7 +40,7 @@ class Answer:
 class RedcapServer:
     """One project. `records`: when each row was changed, and its cells. `instead`: what to answer to everything."""
 
-    records: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    records: Sequence[tuple[str, Mapping[str, str]]] = ()
     fields: Sequence[Sequence[str]] = FIELDS
     surveys: frozenset[str] = frozenset({"wellbeing"})
     is_longitudinal: bool = False

@@ -38,8 +38,7 @@ _LACKING: Final = {
 _STATUS: Final = {"Incomplete": "0", "Unverified": "1", "Complete": "2"}
 _STATES: Final = frozenset({"", *_STATUS, *_STATUS.values()})
 _COMPLETE: Final = frozenset({"2", "Complete"})
-# what an export has in a box that nobody ticked, also on a page that nobody saw
-_NOTHING: Final = frozenset({"", "0", "Unchecked"})
+_NOT_TICKED: Final = frozenset({"", "0", "Unchecked"})
 
 
 def status_of(form: str) -> str:
@@ -162,13 +161,19 @@ def _not_complete(found: Sheet, instrument: str, states: Mapping[str, str], layo
         hint = "it is not 0, 1, 2, nor Incomplete, Unverified, Complete: export raw data, not labels"
         return Refused(found.line, status_of(strange), str(RowReason.WRONG_SHAPE), hint)
     is_elsewhere = bool(instrument) and instrument not in layout.forms
-    is_empty = all(tidy(found.cells[item]) in _NOTHING for items in layout.forms.values() for item in items)
+    is_empty = not any(_says(found.cells[item], item, layout) for items in layout.forms.values() for item in items)
     if is_empty and (is_elsewhere or (layout.is_split and not any(states.values()))):
         column = _INSTRUMENT if is_elsewhere else next(name for name in _SPLIT if name in found.cells)
         hint = "the row is of another event or instrument, and holds nothing of the one that the mapping reads"
         return Refused(found.line, column, str(RowReason.NOT_ACCEPTED), hint)
     hint = f"{NOT_SUBMITTED}: the form is not marked Complete"
     return Refused(found.line, status_of(next(iter(states))), str(RowReason.NOT_SUBMITTED), hint)
+
+
+def _says(cell: str, item: str, layout: _Layout) -> bool:
+    """Whether somebody may have answered; a box that nobody ticked is written as one on a page that nobody saw."""
+    is_box = layout.known is not None and layout.known.columns[item].is_box
+    return tidy(cell) not in (_NOT_TICKED if is_box else ("",))
 
 
 def _sheet(line: int, row: _Row, layout: _Layout) -> Sheet | Refused:
@@ -192,7 +197,7 @@ def _text(name: str, row: _Row, layout: _Layout) -> str | None:
         return row.instrument
     cell = row.cells[OWN.get(name, name)]
     if layout.known is None or name not in layout.known.columns:
-        is_status = layout.known is not None and name.removesuffix("_complete") in layout.known.forms()
+        is_status = layout.known is not None and name.removesuffix("_complete") in layout.known.forms
         return _STATUS.get(tidy(cell), cell) if is_status else cell
     field, is_box = layout.known.columns[name]
     if name not in layout.items:
@@ -217,4 +222,4 @@ def _instrument(cells: Mapping[str, str], layout: _Layout) -> str:
     """The instrument that a row repeats, by its own name where the dictionary knows what it is called."""
     text = tidy(cells.get(_INSTRUMENT, ""))
     name = re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
-    return name if layout.known is not None and name in layout.known.forms() else text
+    return name if layout.known is not None and name in layout.known.forms else text

@@ -159,7 +159,7 @@ def _fields(known: Dictionary, columns: Collection[str]) -> list[str]:
         form = name.removesuffix("_complete").removesuffix(_STAMP)
         if name in known.columns:
             fields[known.columns[name].field.name] = None
-        elif form != name and form in known.forms():
+        elif form != name and form in known.forms:
             # a survey's stamp comes with any field of it; this one says nothing of its own
             fields[status_of(form)] = None
         elif name not in (PERSON, *OWN.values()):

@@ -80,19 +80,16 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """The fields by name, in the order of the forms. The first one names the record."""
+    """The fields by name, in the order of the forms. The first one names the record. `forms` are the instruments."""
 
     fields: Mapping[str, Field]
     columns: Mapping[str, Column]
+    forms: frozenset[str]
 
     @property
     def record(self) -> str:
         """The field that names the record."""
         return next(iter(self.fields))
-
-    def forms(self) -> frozenset[str]:
-        """The instruments."""
-        return frozenset(one.form for one in self.fields.values())
 
 
 def read_dictionary(file: Path | bytes) -> Dictionary:
@@ -109,7 +106,7 @@ def read_dictionary(file: Path | bytes) -> Dictionary:
             raise InputRefused(f"the data dictionary has the field {found.name} twice: download it again")
     if not fields:
         raise InputRefused("the data dictionary has no fields: download it again")
-    return Dictionary(fields, _columns(fields.values()))
+    return Dictionary(fields, _columns(fields.values()), frozenset(one.form for one in fields.values()))
 
 
 def check_items(dictionary: Dictionary, items: Iterable[str]) -> None:

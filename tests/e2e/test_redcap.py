@@ -28,8 +28,7 @@ def server_of(export: Export) -> RedcapServer:
     ]
     rows = list(csv.DictReader(io.StringIO(export.data.decode())))
     stamps = [row["pulse_timestamp"] if row["pulse_timestamp"][:1] == "2" else "2026-10-19 06:00:00" for row in rows]
-    records = list(zip(stamps, rows, strict=True))
-    return RedcapServer(records, fields[1:], frozenset({"pulse"}), is_longitudinal=True)
+    return RedcapServer(list(zip(stamps, rows, strict=True)), fields[1:], frozenset({"pulse"}), is_longitudinal=True)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deploy.certificates import AUTHORITY, make_authority, make_broker_certificate
 from producers.sources.mapping import Header
@@ -222,6 +224,31 @@ def test_neither_its_text_nor_any_log_holds_the_token(
     api.dictionary()
     assert caplog.records
     assert TOKEN not in caplog.text + repr(api) + str(api)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[RedcapServer]:
+    with served(RedcapServer()) as server:
+        yield server
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([200, 200, 200, 201, 204, 226, 302, 400, 418, 500]),
+    st.one_of(st.binary(max_size=200), st.binary(max_size=90).map((CANARY.encode() + b"\n").__add__)),
+    st.sampled_from(["text/csv; charset=utf-8", "text/csv; charset=no-such", "application/json", "\u00e4", ""]),
+)
+def test_whatever_answers_nothing_but_our_errors_come_of_it(
+    hostile: RedcapServer, status: int, body: bytes, kind: str
+) -> None:
+    hostile.instead = Answer(status, b"" if status == 204 else body, {"Content-Type": kind})
+    api, said = RedcapApi(hostile.url, TOKEN), ""
+    try:
+        api.records(api.dictionary(), WANTED, ITEMS)
+    except WardpulseError as error:
+        said = str(error)
+    assert said
+    assert CANARY not in said
 
 
 def test_the_fields_of_the_project_are_unlike_so_that_the_test_means_something() -> None:

@@ -129,7 +129,7 @@ def test_rows_of_other_instruments_and_events_are_not_accepted_rather_than_not_s
         ("1", "first_arm_1", "followup", "1", "", "", "0"),
         ("1", "other_arm_1", "", "", "", "", ""),
         ("1", "first_arm_1", "", "", "", "", "0"),
-        ("1", "first_arm_1", "followup", "1", "3", "", ""),
+        ("1", "first_arm_1", "followup", "1", "0", "", ""),
         ("1", "first_arm_1", "", "", "3", "", ""),
     ]
     assert refusals(rows) == [
@@ -139,6 +139,16 @@ def test_rows_of_other_instruments_and_events_are_not_accepted_rather_than_not_s
         (5, "wellbeing_complete", "not_submitted"),
         (6, "wellbeing_complete", "not_submitted"),
         (7, "wellbeing_complete", "not_submitted"),
+    ]
+
+
+def test_a_box_that_nobody_ticked_makes_no_row_of_another_event_an_answer() -> None:
+    header = ("record_id", "redcap_event_name", "box___2", "wellbeing_complete")
+    rows = [header, ("1", "other_arm_1", "0", ""), ("1", "other_arm_1", "Unchecked", ""), ("1", "x_arm_1", "1", "")]
+    assert refusals(rows, items=("box___2",)) == [
+        (2, "redcap_event_name", "not_accepted"),
+        (3, "redcap_event_name", "not_accepted"),
+        (4, "wellbeing_complete", "not_submitted"),
     ]
 
 

@@ -14,7 +14,7 @@ KNOWN = read_dictionary(dictionary())
 def test_fields_stand_in_the_order_of_the_file_and_the_first_names_the_record() -> None:
     assert list(KNOWN.fields) == [field[0] for field in FIELDS]
     assert KNOWN.record == "record_id"
-    assert KNOWN.forms() == {"intake", "wellbeing", "followup"}
+    assert KNOWN.forms == {"intake", "wellbeing", "followup"}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

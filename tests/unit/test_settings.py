@@ -70,6 +70,42 @@ def test_any_other_boolean_is_refused_by_name(text: str) -> None:
         Settings.read({"WARDPULSE_EMBEDDED": text})
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("https://redcap.example.org/api/", "https://redcap.example.org/api/"),
+        ("https://redcap.example.org:8443/redcap/api", "https://redcap.example.org:8443/redcap/api/"),
+        ("http://localhost:8080/api/", "http://localhost:8080/api/"),
+        ("http://[::1]/api/", "http://[::1]/api/"),
+        ("", ""),
+    ],
+)
+def test_the_address_of_redcap_is_that_of_its_api(text: str, address: str) -> None:
+    assert Settings.read({"WARDPULSE_REDCAP_URL": text}).redcap_url == address
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("http://redcap.example.org/api/", "must begin with https"),
+        ("http://localhost.example.org/api/", "must begin with https"),
+        ("https://redcap.example.org/", "must be an address such as"),
+        ("redcap.example.org/api/", "must be an address such as"),
+        ("ftp://redcap.example.org/api/", "must be an address such as"),
+        ("https:///api/", "must be an address such as"),
+        ("https://redcap.example.org:x/api/", "must be an address such as"),
+        ("https://[redcap/api/", "must be an address such as"),
+        ("https://redcap.example.org/api/\n", "must be an address such as"),
+        ("https://a-secret@redcap.example.org/api/", "may hold neither user"),
+        ("https://redcap.example.org/api/?token=a-secret", "may hold neither user"),
+    ],
+)
+def test_an_address_that_gives_the_token_away_or_is_no_api_is_refused_unquoted(text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=f"WARDPULSE_REDCAP_URL {why}") as refused:
+        Settings.read({"WARDPULSE_REDCAP_URL": text})
+    assert "a-secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("text", ["4", "0", "-1"])
 def test_the_smallest_k_a_deployment_accepts_cannot_go_under_the_floor(text: str) -> None:
     floor, why = FLOORS["k"]
