@@ -48,6 +48,18 @@ def read_fhir(file: Path | bytes, questionnaires: Sequence[Path | bytes] = ()) -
     return (one if isinstance(one, Refused) else _sheet(one, known, weights) for one in found)
 
 
+def read_checks(
+    file: Path | bytes, questionnaires: Sequence[Path | bytes] = ()
+) -> Iterator[tuple[bool, Refused | None]]:
+    """For every response of a file whether it was sent off, and why it is refused, whatever a mapping may say."""
+    known = read_questionnaires(questionnaires)
+    for one in read_resources(file, "QuestionnaireResponse"):
+        if isinstance(one, Refused):
+            yield False, one
+        else:
+            yield one.resource.get("status") in _FINAL, check(one, known)
+
+
 def check(found: Found, known: Sequence[Questionnaire]) -> Refused | None:
     """Why a response cannot be used, whatever a mapping may say; None if it fits."""
     form = _questionnaire_of(found, known)

@@ -65,6 +65,7 @@ def _is_free(item: Item, value: Value) -> bool:
 
 
 def is_option(value: Value, option: Option) -> bool:
+    """Whether a value is an option. A coding may leave out the system."""
     if value[0] != option.kind:
         return False
     if value[0] == "Coding":
