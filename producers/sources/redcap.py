@@ -28,6 +28,8 @@ _EVENT, _INSTRUMENT, _INSTANCE = "redcap_event_name", "redcap_repeat_instrument"
 OWN: Final = {"$event": _EVENT, "$instrument": _INSTRUMENT, "$instance": _INSTANCE, "$group": GROUP}
 """The fields of our own that are columns of the export."""
 _SPLIT: Final = (_EVENT, _INSTRUMENT, _INSTANCE)
+CHOOSING: Final = frozenset({*_SPLIT, "$event", "$instrument", "$instance"})
+"""What a rule may name to choose among the rows of a record."""
 _LACKING: Final = {
     GROUP: "export the data access groups too, or name another column as columns.unit in the mapping",
     PERSON: "export the survey fields too; without them set identity: response in the mapping, and open rounds so",
@@ -81,9 +83,11 @@ def read_redcap(
     header: Header,
     dictionary: Path | bytes | None,
     items: Collection[str],
+    response: str = RESPONSE,
 ) -> Iterator[Sheet | Refused]:
     """The rows of an export. `items`: those of the wanted that are answers.
 
+    If another column than `$response` is the `response`, a second row of a record that it names is refused.
     InputRefused, before the first, if it lacks a column, or if an item may not be one by the dictionary.
     """
     columns = columns_of(wanted)
@@ -97,7 +101,10 @@ def read_redcap(
     _check_there(table.places, needed)
     split = tuple(name for name in _SPLIT if name in table.places)
     layout = _Layout(wanted, "".join(record), known, frozenset(items), forms, bool(split))
-    return (_outcome(found, layout) for found in sheets(table, tuple(dict.fromkeys(needed + split))))
+    rows = sheets(table, tuple(dict.fromkeys(needed + split)))
+    if response == RESPONSE or not split:
+        return (_outcome(found, layout) for found in rows)
+    return _told_apart(rows, layout, response)
 
 
 def _table(export: Path | bytes, columns: tuple[str, ...], header: Header) -> Table:
@@ -153,6 +160,25 @@ def _outcome(found: Sheet | Refused, layout: _Layout) -> Sheet | Refused:
             return _not_complete(found, instrument, states, layout)
         row = _Row(cells, instrument, complete, not _STATUS.keys().isdisjoint(states.values()))
     return _sheet(found.line, row, layout)
+
+
+def _told_apart(rows: Iterator[Sheet | Refused], layout: _Layout, response: str) -> Iterator[Sheet | Refused]:
+    """The rows without those that would pass for another row of their record, and so be lost as its duplicate."""
+    seen: dict[str, list[str]] = {}
+    for found in rows:
+        one = _outcome(found, layout)
+        if (
+            isinstance(found, Sheet)
+            and isinstance(one, Sheet)
+            and any(one.cells[item].strip() for item in layout.items)
+        ):
+            key = [found.cells.get(name, "").strip() for name in _SPLIT]
+            if seen.setdefault(one.cells[response].strip(), key) != key:
+                hint = (
+                    f"another event or instance of the record has this name too: leave columns.response to {RESPONSE}"
+                )
+                one = Refused(found.line, response, str(RowReason.NOT_ACCEPTED), hint)
+        yield one
 
 
 def _not_complete(found: Sheet, instrument: str, states: Mapping[str, str], layout: _Layout) -> Refused:

@@ -259,6 +259,36 @@ def test_what_is_missing_or_unknown_is_refused_by_the_step_that_all_sources_shar
     assert [one.reason for one in outcomes(row)] == [reason]
 
 
+def longitudinal(*rows: Sequence[str], **changes: object) -> list[Any]:
+    header = ("record_id", "redcap_event_name", "redcap_data_access_group", "q1", "wellbeing_complete")
+    columns = {"response": "record_id", "unit": "redcap_data_access_group"}
+    given = {**MAPPING, "columns": columns, "submitted_on": "2026-10-06", **changes}
+    mapping = Mapping.model_validate(SOURCES["redcap"].completed(given))
+    extra = Extra(dictionary=DICTIONARY)
+    return list(read(written([header, *rows]), mapping, catalogue(), "redcap", extra))
+
+
+EVENTS = [
+    ("1", "first_arm_1", "ward_a", "", "2"),
+    ("1", "second_arm_1", "ward_a", "3", "2"),
+    ("1", "third_arm_1", "ward_a", "4", "2"),
+    ("1", "second_arm_1", "ward_a", "3", "2"),
+    ("2", "third_arm_1", "ward_a", "4", "2"),
+]
+
+
+def test_events_that_the_mapping_names_alike_do_not_pass_for_duplicates() -> None:
+    found = longitudinal(*EVENTS)
+    assert [getattr(one, "reason", "draft") for one in found] == [
+        *("no_answers", "draft", "not_accepted", "draft", "draft")
+    ]
+    assert found[2].column == "record_id"
+    chosen = longitudinal(*EVENTS, accept=[{"column": "redcap_event_name", "values": ["third_arm_1"]}])
+    assert [one.answers for one in chosen if isinstance(one, Draft)] == [{"1": 4}, {"1": 4}]
+    told = longitudinal(*EVENTS, columns={"unit": "redcap_data_access_group"})
+    assert len({one.response for one in told if isinstance(one, Draft)}) == 3
+
+
 def test_a_missing_data_code_may_be_recoded_to_nothing() -> None:
     forms = {"sib5": {"version": 1, "items": {"1": "q1"}, "values": {"-99": None, "3": 3}}}
     assert [one.reason for one in outcomes(("1", "ward_a", "2026-10-06", "-99", "2"), forms=forms)] == ["no_answers"]
