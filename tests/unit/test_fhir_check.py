@@ -287,7 +287,9 @@ def _when(**condition: Any) -> list[Json]:
         ({"answerInteger": 3}, 3, 4),
     ],
 )
-def test_an_item_is_asked_by_the_answers_to_others(condition: Json, asked_at: int | None, not_at: int | None) -> None:
+def test_an_item_is_asked_by_the_answers_to_others(
+    condition: Json, asked_at: int | None, not_at: int | None
+) -> None:
     form = _when(**condition)
     there = [[] if at is None else answered(number(at), link="first") for at in (asked_at, not_at)]
     mine = answered(string("x"))
