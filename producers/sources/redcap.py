@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from producers.sources.csv_file import sheets
 from producers.sources.csv_text import Table, load, open_table
 from producers.sources.mapping import Header, tidy
-from producers.sources.redcap_dictionary import Dictionary, check_items, read_dictionary
+from producers.sources.redcap_dictionary import Dictionary, check_items, named, read_dictionary
 from producers.sources.sheet import NOT_SUBMITTED, Refused, RowReason, Sheet
 from schemas.errors import InputRefused
 
@@ -40,6 +40,7 @@ _LACKING: Final = {
 _STATUS: Final = {"Incomplete": "0", "Unverified": "1", "Complete": "2"}
 _STATES: Final = frozenset({"", *_STATUS, *_STATUS.values()})
 _COMPLETE: Final = frozenset({"2", "Complete"})
+_POINT_NOUGHT: Final = re.compile(r"(?<=[0-9])\.0+\Z")
 _NOT_TICKED: Final = frozenset({"", "0", "Unchecked"})
 
 
@@ -235,11 +236,12 @@ def _text(name: str, row: _Row, layout: _Layout) -> str | None:
 
 def _response(row: _Row, record: str) -> str:
     """The record with its event, instrument and instance, so that no two rows have one name."""
-    named = row.cells[record].strip()
-    event, instance = (row.cells.get(name, "").strip() for name in (_EVENT, _INSTANCE))
-    if not named:
+    record_id = row.cells[record].strip()
+    if not record_id:
         return ""
-    parts = [named, event, row.instrument, instance]
+    event, instance = (row.cells.get(name, "").strip() for name in (_EVENT, _INSTANCE))
+    # programs that read it as a number write 1 as 1.0 where other rows have none
+    parts = [record_id, event, row.instrument, _POINT_NOUGHT.sub("", instance)]
     # a NUL would be written as an escape, under which nobody would look for damage
     return "\0" if "\0" in "".join(parts) else json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
@@ -247,5 +249,5 @@ def _response(row: _Row, record: str) -> str:
 def _instrument(cells: Mapping[str, str], layout: _Layout) -> str:
     """The instrument that a row repeats, by its own name where the dictionary knows what it is called."""
     text = tidy(cells.get(_INSTRUMENT, ""))
-    name = re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
+    name = named(text)
     return name if layout.known is not None and name in layout.known.forms else text

@@ -115,6 +115,12 @@ def test_each_event_and_instance_of_a_record_is_a_sheet_of_its_own() -> None:
     assert len({one["$response"] for one in found}) == 5
 
 
+def test_an_instance_that_a_spreadsheet_wrote_as_a_decimal_is_the_same() -> None:
+    rows = [LONG, *(("1", "x_arm_1", "wellbeing", instance, "1", "0", "2") for instance in ("1", "1.0", "10"))]
+    first, second, third = (one["$response"] for one in cells(rows, items=("q1",)))
+    assert first == second != third
+
+
 def test_names_that_only_look_alike_when_joined_stay_apart() -> None:
     rows = [LONG, ('1","x', "", "", "", "1", "", "2"), ("1", 'x","', "", "", "1", "", "2")]
     first, second = cells(rows, items=("q1",))

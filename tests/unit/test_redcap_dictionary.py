@@ -29,6 +29,12 @@ def test_a_file_is_read_as_its_bytes_are_also_with_a_mark_and_columns_in_another
     assert read_dictionary(path) == KNOWN
 
 
+def test_capitals_and_blanks_of_an_edited_dictionary_are_written_as_redcap_does() -> None:
+    edited = of(("Q1", "How Are You?", "Radio", "1, One", "", ""))
+    assert (edited.fields["q1"].form, edited.fields["q1"].labels) == ("how_are_you", {"One": "1"})
+    assert of(("q1", "how__are_you_", "radio", "1, One", "", "")).fields["q1"].form == "how__are_you_"
+
+
 @pytest.mark.parametrize(
     ("field", "cell", "labelled", "code"),
     [
