@@ -90,6 +90,11 @@ def _submit(
         return
     with working().status("Reading"):
         reading = read_files(files, mapping, round, source, Extra(tuple(questionnaire or ()), dictionary))
+    deliver(reading, dry_run, strict, refused, as_json)
+
+
+def deliver(reading: Reading, dry_run: bool, strict: bool, refused: Path | None, as_json: bool) -> None:
+    """Send what was read into its round, or say what would be sent; InputRefused if there is nothing to send."""
     if dry_run:
         _report(reading, "would be sent", refused, as_json)
         reading.check_usable(strict)

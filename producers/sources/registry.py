@@ -12,7 +12,7 @@ from producers.sources.google_forms import RESPONSE, read_google_forms
 from producers.sources.json_lines import read_json_lines
 from producers.sources.mapping import Mapping as SurveyMapping
 from producers.sources.qualtrics import read_qualtrics
-from producers.sources.redcap import GROUP, PERSON, read_redcap
+from producers.sources.redcap import CHOOSING, GROUP, PERSON, read_redcap
 from producers.sources.redcap import RESPONSE as REDCAP_RESPONSE
 from producers.sources.sheet import Refused, Sheet
 from schemas.errors import InputRefused
@@ -143,7 +143,11 @@ def _google_forms(given: Given) -> Found:
 
 def _redcap(given: Given) -> Found:
     own = given.mapping
-    return read_redcap(given.file, own.used_columns(), own.header, given.extra.dictionary, own.item_columns())
+    # a rule that chooses among the rows of a record leaves one, which any column may name
+    chosen = any(rule.column in CHOOSING for rule in own.accept)
+    response = REDCAP_RESPONSE if chosen else own.columns.response
+    dictionary, items = given.extra.dictionary, own.item_columns()
+    return read_redcap(given.file, own.used_columns(), own.header, dictionary, items, response)
 
 
 def _json_lines(given: Given) -> Found:
