@@ -217,9 +217,12 @@ def test_the_authorities_must_be_a_file(tmp_path: Path) -> None:
 def test_neither_its_text_nor_any_log_holds_the_token(
     redcap: RedcapServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     # whoever sets up logging in this process may have switched it off
-    monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)
+    for name in ("urllib3", "urllib3.connectionpool"):
+        caplog.set_level(logging.DEBUG, name)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    monkeypatch.setattr(logging.root.manager, "disable", 0)
     api = RedcapApi(redcap.url, TOKEN)
     api.dictionary()
     assert caplog.records
