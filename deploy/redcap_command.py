@@ -78,7 +78,7 @@ def api_of(settings: Settings) -> "RedcapApi":
     try:
         from producers.sources.redcap_api import RedcapApi
     except ModuleNotFoundError:
-        raise SettingsError("PyCap is not installed: pip install 'wardpulse[redcap]'") from None
+        raise SettingsError("PyCap is not installed: pip install '.[redcap]' in the folder of wardpulse") from None
     return RedcapApi(settings.redcap_url, read_token(settings.redcap_token_file), settings.redcap_ca_location)
 
 

@@ -1,20 +1,23 @@
 """REDCap's exports: which rows are answer sheets, and what stands in them."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.redcap_command import api_of
 from deploy.resources import catalogue
+from deploy.settings import Settings
 from deploy.submit import read_files
 from producers.sources.drafts import Draft
 from producers.sources.mapping import Header, Mapping
 from producers.sources.redcap import read_redcap
 from producers.sources.registry import SOURCES, Extra, read
 from producers.sources.sheet import Refused, Sheet
-from schemas.errors import InputRefused
+from schemas.errors import InputRefused, SettingsError
 from tests.redcap_project import dictionary, written
 
 CANARY = "canary-7f3a"
@@ -328,3 +331,21 @@ def test_the_example_of_the_documentation_reads_an_export_as_it_says(tmp_path: P
     assert (draft.node, draft.person, draft.submitted_on.isoformat()) == ("icu-1", "s1", "2026-10-20")
     assert draft.answers == {"7": 0, "8": 1, "9": 2, "10": 3, "12": 4}
     assert [one.reason for one in reading.refused] == ["not_submitted"]
+
+
+def test_asking_redcap_needs_its_settings_and_pycap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, token = "https://redcap.example.org/api/", tmp_path / "token"
+    token.write_text("0" * 32, "ascii")
+    for given, why in (
+        (Settings(), "redcap_url is not set"),
+        (Settings(redcap_url=url), "redcap_token_file is not set"),
+        (Settings(redcap_url=url, redcap_token_file=tmp_path / "none"), "cannot read redcap_token_file"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            api_of(given)
+    whole = Settings(redcap_url=url, redcap_token_file=token)
+    assert "0000" not in repr(api_of(whole))
+    monkeypatch.setitem(sys.modules, "redcap.project", None)
+    monkeypatch.delitem(sys.modules, "producers.sources.redcap_api")
+    with pytest.raises(SettingsError, match="PyCap is not installed: pip install"):
+        api_of(whole)
