@@ -27,6 +27,7 @@ PERSON: Final = "redcap_survey_identifier"
 _EVENT, _INSTRUMENT, _INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
 OWN: Final = {"$event": _EVENT, "$instrument": _INSTRUMENT, "$instance": _INSTANCE, "$group": GROUP}
 """The fields of our own that are columns of the export."""
+_USUAL_RECORD: Final = "record_id"
 _SPLIT: Final = (_EVENT, _INSTRUMENT, _INSTANCE)
 CHOOSING: Final = frozenset({*_SPLIT, "$event", "$instrument", "$instance"})
 """What a rule may name to choose among the rows of a record."""
@@ -97,7 +98,7 @@ def read_redcap(
         check_items(known, items)
     table = _table(export, columns, header)
     forms = {} if known is None else _forms(known, items)
-    record = (_record(table.places, known),) if RESPONSE in wanted else ()
+    record = (_record(table.places, known, items),) if RESPONSE in wanted else ()
     needed = (*columns, *(status_of(form) for form in forms), *record)
     _check_there(table.places, needed)
     split = tuple(name for name in _SPLIT if name in table.places)
@@ -127,12 +128,16 @@ def _forms(known: Dictionary, items: Collection[str]) -> dict[str, tuple[str, ..
     return forms
 
 
-def _record(places: Mapping[str, int], known: Dictionary | None) -> str:
-    """The column that names the record: the dictionary's first field; without one the first column."""
+def _record(places: Mapping[str, int], known: Dictionary | None, items: Collection[str]) -> str:
+    """The column that names the record: the dictionary's first field; without one the usual name, or the first column.
+
+    A report may leave the record out; taken for its name, an answer would make one sheet of many people's.
+    """
     if known is not None:
         return known.record
-    first = min(places, key=places.__getitem__)
-    if not first or first.startswith("redcap_") or first.endswith(("_complete", "_timestamp")):
+    first = _USUAL_RECORD if _USUAL_RECORD in places else min(places, key=places.__getitem__)
+    is_other = first.startswith("redcap_") or first.endswith(("_complete", "_timestamp"))
+    if not first or is_other or first in items:
         raise InputRefused("the first column does not name the record: export all columns, or give --dictionary")
     return first
 

@@ -167,13 +167,14 @@ def test_an_empty_record_names_no_sheet_and_a_damaged_one_is_refused() -> None:
 
 
 def test_without_a_dictionary_the_first_column_names_the_record() -> None:
-    assert cells([("study", "q1"), ("5", "1")], known=None, items=("q1",))[0]["$response"] == '["5","","",""]'
+    for names, row in ((("study", "q1"), ("5", "1")), (("mail", "q1", "record_id"), ("m", "1", "5"))):
+        assert cells([names, row], known=None, items=("q1",))[0]["$response"] == '["5","","",""]'
 
 
-@pytest.mark.parametrize("first", ["redcap_event_name", "wellbeing_complete", "wellbeing_timestamp", ""])
+@pytest.mark.parametrize("first", ["redcap_event_name", "wellbeing_complete", "wellbeing_timestamp", "", "q2"])
 def test_a_first_column_that_can_name_no_record_is_refused(first: str) -> None:
     with pytest.raises(InputRefused, match="the first column does not name the record"):
-        sheets([(first, "q1"), ("5", "1")], known=None, items=("q1",))
+        sheets([(first, "q1"), ("5", "1")], known=None, items=tuple({"q1", first} & {"q1", "q2"}))
 
 
 @pytest.mark.parametrize(
