@@ -2,6 +2,8 @@
 
 The people, their answers and what must come of each sheet are known, so that what is read can be compared. Nothing
 here is a wording of an instrument. The same seed gives the same bytes.
+
+    python -m tests.exports     # writes the exports of docs/examples/sources anew
 """
 
 import csv
@@ -12,9 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+EXAMPLES: Final = Path(__file__).parents[1] / "docs" / "examples" / "sources"
+SUFFIXES: Final = {"questionnaire": ".json", "dictionary": ".csv"}
 ZONE: Final = ZoneInfo("Europe/Berlin")
 ITEMS: Final = tuple(str(item) for item in range(7, 14))
 FORM: Final = "cbi.work"
@@ -391,3 +396,18 @@ EXPORTS: Final[dict[str, Callable[[str, int], Export]]] = {
     "redcap": redcap,
     "fhir": fhir,
 }
+
+
+def examples() -> dict[str, bytes]:
+    """The files of `docs/examples/sources/`, by name."""
+    found = {}
+    for name, make in EXPORTS.items():
+        export = make("icu-1", 14)
+        found[f"{name}.{export.suffix}"] = export.data
+        found |= {f"{name}.{beside}{SUFFIXES[beside]}": data for beside, data in export.beside.items()}
+    return found
+
+
+if __name__ == "__main__":
+    for file_name, content in examples().items():
+        (EXAMPLES / file_name).write_bytes(content)
