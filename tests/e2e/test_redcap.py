@@ -11,10 +11,10 @@ import yaml
 
 from schemas.events import FormManifest
 from tests.e2e.test_everyday import ORGANISATION, Hospital
-from tests.exports import FIRST_DAY, FORM, LAST_DAY, Export
 from tests.exports import redcap as exported
 from tests.records import outcomes_of
 from tests.redcap_server import TOKEN, RedcapServer, served
+from tests.surveyed import FIRST_DAY, FORM, LAST_DAY, Export
 
 PEOPLE = 60
 ROUND = "2026-W43"

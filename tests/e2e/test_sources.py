@@ -17,10 +17,11 @@ from tests.canaries import Canary, Scan
 from tests.e2e.operated import PROCESSES, Operated, wait
 from tests.e2e.pipeline import DRAIN_SECONDS, stored_tables
 from tests.e2e.sinks import Sinks, files, printed, topic_content
-from tests.exports import EXPORTS, FIRST_DAY, FORM, LAST_DAY, Export
+from tests.exports import EXPORTS
 from tests.limesurvey import LIMESURVEY_FILE
 from tests.oracle import code
 from tests.oracle_scores import scales_of, score
+from tests.surveyed import FIRST_DAY, FORM, LAST_DAY, Export
 
 ORGANISATION: Final = LIMESURVEY_FILE.with_name("organisation.yaml")
 ROUND: Final = "2026-W43"
