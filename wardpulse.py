@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit", "organisation"),
     "deploy.redcap_command": ("redcap",),
+    "deploy.deadletter_commands": ("deadletters",),
     "producers.commands": ("simulate", "mapping"),
     "producers.key_commands": ("keystore",),
     "stream_processors.commands": ("dry-run", "worker", "writer"),

@@ -79,7 +79,7 @@ def opening(known: Ledger, facility: str, minimum_k: int, **terms: Any) -> Round
     try:
         if event.policy.k < minimum_k:
             raise DataError(Reason.POLICY_UNDER_MINIMUM)
-        open_round(known.facility(facility), event, sys.maxsize, _rules())
+        open_round(known.facility(facility), event, sys.maxsize, recorded_rules())
     except DataError as error:
         raise refusal(f"round {name}", error.reason, error.detail) from None
     return event
@@ -102,7 +102,7 @@ def preview(control: Control, keystore: Keystore, name: str) -> tuple[Outlook, .
     echoes = control.echoes(number)
     records = (Record(*record) for record in log.read(topic, number, resume(echoes, committed=None)[1]))
     past: list[Echo | DeadLetter] = [*echoes, *control.unsigned(number)]
-    opened = open_round_of(past, records, keystore.facility, name, _rules())
+    opened = open_round_of(past, records, keystore.facility, name, recorded_rules())
     if opened is None:
         raise refusal(f"round {name} of {keystore.facility}", Reason.UNKNOWN_ROUND)
     return outlook(opened)
@@ -177,9 +177,10 @@ def _row(known: KnownRound, on: date) -> dict[str, Any]:
     }
 
 
-def _rules() -> Rules:
+def recorded_rules() -> Rules:
     """What decides at this end: the same rules. Which signatures were refused, the worker has said."""
-    return Rules(catalogue(), lambda *_: True, audit_key=b"", code_hash="")
+    # a close that no worker has come to yet is gone through here as well, so both must look like what they are
+    return Rules(catalogue(), lambda *_: True, audit_key=b"", code_hash="0" * 64)
 
 
 def _decoded(record: LogRecord) -> Any:

@@ -75,6 +75,11 @@ def message(event: Sendable, sign: Sign | None) -> Message:
     There is no time header: the instant of an answer would identify the person.
     """
     value = encode(event)
+    signature = None if isinstance(event, Submission) else _signature(event, value, sign)
+    return _message(event, value, signature)
+
+
+def _message(event: Sendable, value: bytes, signature: bytes | None) -> Message:
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_type", event.type.encode()),
@@ -82,8 +87,8 @@ def message(event: Sendable, sign: Sign | None) -> Message:
         ("ce_id", event.event_id.encode()),
         ("content-type", b"application/json"),
     ]
-    if not isinstance(event, Submission):
-        headers.append(("signature", _signature(event, value, sign)))
+    if signature is not None:
+        headers.append(("signature", signature))
     return Message(event.facility.encode(), value, tuple(headers))
 
 
@@ -163,6 +168,10 @@ class WellbeingProducer:
         self.flush()
         confirmed = future.get(timeout=0)
         return Place(confirmed.partition, confirmed.offset)
+
+    def send_again(self, event: Submission | SubmissionWithdrawn, value: bytes, signature: bytes | None) -> None:
+        """Send a record that was sent before, byte for byte; `event` is what it says."""
+        self._deliver(_message(event, value, signature))
 
     def send_raw(self, facility: str | None, value: bytes, signature: bytes | None = None) -> None:
         """Send bytes that need not be an event: trials and tests use it for malformed records."""
