@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit",),
     "deploy.organisation_commands": ("organisation",),
+    "deploy.redcap_command": ("redcap",),
     "producers.commands": ("simulate", "mapping"),
     "producers.key_commands": ("keystore",),
     "stream_processors.commands": ("dry-run", "worker", "writer"),

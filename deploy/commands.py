@@ -16,12 +16,14 @@ from rich.console import Console
 
 from deploy.cadence import with_cadence
 from deploy.demo import demo_export, demo_simulation
+from deploy.edge_commands import Dictionary, Questionnaires
 from deploy.figures import figures, figures_table, published_forms
 from deploy.output import AsJson, print_json, working
 from deploy.resources import catalogue
 from deploy.settings import FILE, Settings
 from deploy.up import SETTINGS, alarms, deployment
 from producers.simulate import Simulation
+from producers.sources.registry import Extra, SourceName
 from stream_processors.database import Database
 
 _DEMO_HELP = """Run everything on this machine: broker, worker and writer in processes of their own, real sockets.
@@ -37,7 +39,7 @@ wardpulse demo --facilities 1 --staff 800 --rounds 6 --seed 3 --data /tmp/trial
 
 wardpulse demo --cadence
 
-wardpulse demo --csv export.csv --mapping docs/examples/limesurvey-cbi.yaml
+wardpulse demo --export export.csv --mapping docs/examples/limesurvey-cbi.yaml
 
 wardpulse demo --kafka apache
 """
@@ -107,8 +109,11 @@ def _demo(
         Path | None,
         typer.Option(help="Folder to keep; by default one under wardpulse-data/, named after the input."),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="A survey export to use instead of the simulation.")] = None,
+    export: Annotated[Path | None, typer.Option(help="A survey export to use instead of the simulation.")] = None,
+    source: Annotated[SourceName, typer.Option(help="What kind of file the export is.")] = "csv",
     mapping: Annotated[Path | None, typer.Option(help="How to read the export, YAML.")] = None,
+    questionnaire: Questionnaires = None,
+    dictionary: Dictionary = None,
     kafka: Annotated[
         Literal["embedded", "apache"],
         typer.Option(help="The broker: in memory, or Apache Kafka with passwords and TLS, which make kafka brings."),
@@ -118,17 +123,18 @@ def _demo(
     # an ordinary end on these signals too, so that the processes started are stopped
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    if csv is None and mapping is None:
+    if export is None and mapping is None:
         simulation = Simulation(facilities, staff, rounds, seed)
         demo_simulation(with_cadence(simulation) if cadence else simulation, data, console, kafka)
-    elif csv is None or mapping is None:
-        raise typer.BadParameter("--csv and --mapping go together")
+    elif export is None or mapping is None:
+        raise typer.BadParameter("--export and --mapping go together")
     elif any(_is_given(context, name) for name in _SIMULATED):
         raise typer.BadParameter(
             "an export is not simulated: leave out --facilities, --staff, --rounds, --seed and --cadence"
         )
     else:
-        demo_export(csv, mapping, data, console, secrets.token_bytes, kafka)
+        beside = Extra(tuple(questionnaire or ()), dictionary)
+        demo_export(export, mapping, data, console, secrets.token_bytes, kafka, source, beside)
 
 
 def _up(

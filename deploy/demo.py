@@ -25,6 +25,7 @@ from producers.client import WellbeingProducer, partition_of
 from producers.keystore import Keystore
 from producers.simulate import LogLine, Simulated, Simulation, simulate, trial_keystores, trial_random
 from producers.sources.refusals import reasons, write_refused
+from producers.sources.registry import NOTHING, Extra, SourceName
 from schemas.canonical import sha256_hex
 from schemas.closed import ClosedCounts
 from schemas.codec import decode
@@ -62,9 +63,11 @@ def demo_export(
     console: Console,
     random: Callable[[int], bytes],
     kafka: str = "embedded",
+    source: SourceName = "csv",
+    extra: Extra = NOTHING,
 ) -> None:
     """Send one round read from an export through the pipeline, and show what came out and what was refused."""
-    export = read_export(csv, mapping, catalogue())
+    export = read_export(csv, mapping, catalogue(), source, extra)
     export.check_usable()
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)

@@ -2,16 +2,20 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import typer
 
 from deploy.control import Control, open_keystore
 from deploy.output import AsJson, print_json, print_rows, progress, working
 from deploy.settings import Settings
-from deploy.submit import Reading, fitted, keys_of, read_file, send, terms_of
-from producers.sources.refusals import COLUMNS, reasons, write_refused
+from deploy.submit import Reading, fitted, keys_of, read_files, send, terms_of
+from producers.sources.fhir import read_checks
+from producers.sources.refusals import as_rows, reasons, write_refused
+from producers.sources.registry import Extra, SourceName
+from schemas.errors import InputRefused
 
 _SUBMIT_HELP = """Send the answers of an export into an open round.
 
@@ -24,8 +28,18 @@ Examples:
 wardpulse submit --source csv export.csv --mapping mapping.yaml --dry-run
 
 wardpulse submit --source csv export.csv --mapping mapping.yaml --round 2026-W47 --refused refused.csv
+
+wardpulse submit --source fhir responses.ndjson --questionnaire pulse.json --mapping fhir.yaml --round 2026-W47
+
+Without a mapping FHIR responses can be checked against their Questionnaire:
+
+wardpulse submit --source fhir response.json --questionnaire pulse.json --dry-run
 """
 _MOST_SHOWN: Final = 3
+Questionnaires = Annotated[
+    list[Path] | None, typer.Option(help="FHIR: a Questionnaire to check against; may be given more than once.")
+]
+Dictionary = Annotated[Path | None, typer.Option(help="REDCap: the project's data dictionary, CSV.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -35,18 +49,27 @@ def register(app: typer.Typer) -> None:
 
 
 def _submit(
-    file: Annotated[Path, typer.Argument(help="The export.", exists=True, dir_okay=False)],
-    mapping: Annotated[Path, typer.Option(help="How to read it, YAML.", exists=True, dir_okay=False)],
-    source: Annotated[Literal["csv"], typer.Option(help="What kind of file it is.")] = "csv",
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The export.", exists=True, dir_okay=False)],
+    mapping: Annotated[Path | None, typer.Option(help="How to read it, YAML.", exists=True, dir_okay=False)] = None,
+    source: Annotated[SourceName, typer.Option(help="What kind of file it is.")] = "csv",
+    questionnaire: Questionnaires = None,
+    dictionary: Dictionary = None,
     round: Annotated[str | None, typer.Option(help="The round, if the mapping does not name it.")] = None,
     dry_run: _DryRun = False,
     strict: Annotated[bool, typer.Option("--strict", help="Send nothing if any row is refused.")] = False,
     refused: Annotated[Path | None, typer.Option(help="File for all refusals, CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    assert source == "csv"  # the only one so far; the option is there so that scripts need not change
+    if mapping is None:
+        _check_questionnaires(files, questionnaire or [], source, dry_run, refused)
+        return
     with working().status("Reading"):
-        reading = read_file(file, mapping, round)
+        reading = read_files(files, mapping, round, source, Extra(tuple(questionnaire or ()), dictionary))
+    deliver(reading, dry_run, strict, refused, as_json)
+
+
+def deliver(reading: Reading, dry_run: bool, strict: bool, refused: Path | None, as_json: bool) -> None:
+    """Send what was read into its round, or say what would be sent; InputRefused if there is nothing to send."""
     if dry_run:
         _report(reading, "would be sent", refused, as_json)
         reading.check_usable(strict)
@@ -55,9 +78,9 @@ def _submit(
     keystore, control = open_keystore(settings, reading.mapping.facility), Control.connect(settings)
     terms = terms_of(control, reading.mapping)
     reading, keys = fitted(reading, terms), keys_of(keystore, terms)
-    if reading.drafts and not (strict and reading.refused):
+    if reading.usable() and not (strict and reading.refused):
         with progress() as bar:
-            task = bar.add_task("Sending", total=len(reading.drafts))
+            task = bar.add_task("Sending", total=len(reading.usable()))
             send(reading, control, keystore, keys, lambda: bar.advance(task))
         _report(reading, "sent", refused, as_json)
     else:
@@ -65,20 +88,44 @@ def _submit(
     reading.check_usable(strict)
 
 
+def _check_questionnaires(
+    files: list[Path], questionnaires: list[Path], source: SourceName, dry_run: bool, refused: Path | None
+) -> None:
+    """Without a mapping nothing can be sent, but FHIR responses can be held against their Questionnaire."""
+    if source != "fhir" or not dry_run:
+        raise typer.BadParameter(
+            "--mapping is needed: it says what the file's names mean; wardpulse mapping init writes a first one"
+        )
+    found = [(file, *one) for file in files for one in read_checks(file, questionnaires)]
+    wrong = [replace(problem, file=str(file)) for file, _, problem in found if problem is not None]
+    unfinished = sum(problem is None and not is_final for _, is_final, problem in found)
+    typer.echo(f"{len(found) - len(wrong)} responses can be read, {unfinished} of them not sent off")
+    typer.echo("without a mapping no answer is looked at further, and nothing can be sent")
+    if refused is not None:
+        write_refused(wrong, refused)
+    if wrong:
+        shown = _first_of_each(as_rows(wrong))
+        print_rows(shown, False, tuple(shown[0]), "")
+        raise InputRefused(f"{len(wrong)} of {len(found)} responses are refused ({reasons(wrong)})")
+
+
 def _report(reading: Reading, what: str, refused: Path | None, as_json: bool) -> None:
     if refused is not None:
         write_refused(reading.refused, refused)
     if as_json:
-        print_json({"round": reading.mapping.round, "sheets": reading.sheets(), "refused": reading.refusals()})
+        found = {"sheets": reading.sheets(), "withdrawals": len(reading.withdrawn), "refused": reading.refusals()}
+        print_json({"round": reading.mapping.round, **found})
         return
     for form in sorted({draft.form for draft in reading.drafts}):
         mine = [draft for draft in reading.drafts if draft.form == form]
         days, units = sorted(draft.submitted_on for draft in mine), {draft.node for draft in mine}
         typer.echo(f"{form}: {len(mine)} answer sheets {what}, dated {days[0]} to {days[-1]}, from {len(units)} units")
+    for form, count in sorted(Counter(one.form for one in reading.withdrawn).items()):
+        typer.echo(f"{form}: {count} withdrawals {what}")
     typer.echo(f"{len(reading.refused)} refused" + (f": {reasons(reading.refused)}" if reading.refused else ""))
     shown = _first_of_each(reading.refusals())
     if shown:
-        print_rows(shown, False, COLUMNS, "")
+        print_rows(shown, False, tuple(shown[0]), "")
     if len(reading.refused) > len(shown):
         typer.echo(f"and {len(reading.refused) - len(shown)} more: all of them with --refused FILE or --json")
 

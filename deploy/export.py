@@ -7,8 +7,10 @@ from pathlib import Path
 
 from producers.client import Sendable
 from producers.keystore import Keystore
-from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.drafts import Draft, Withdrawal, to_event
 from producers.sources.mapping import Dates, Mapping, OrganisationSection, for_round, load_mapping
+from producers.sources.registry import NOTHING, SOURCES, Extra, SourceName, read
+from producers.sources.sheet import Refused
 from schemas.canonical import derived_id
 from schemas.errors import InputRefused
 from schemas.events import RoundClosed, RoundOpened
@@ -24,7 +26,7 @@ class Export:
     mapping: Mapping
     place: OrganisationSection
     dates: Dates
-    drafts: tuple[Draft, ...]
+    drafts: tuple[Draft | Withdrawal, ...]
     refused: tuple[Refused, ...]
 
     @property
@@ -71,20 +73,26 @@ class Export:
             key_id=keys.key_id,
         )
         for draft in self.drafts:
-            yield to_submission(draft, self.mapping, keys)
+            yield to_event(draft, self.mapping, keys)
         yield RoundClosed(facility=facility, event_id=derived_id("round.closed", facility, round_), round=round_)
 
 
-def read_export(csv: Path, mapping_file: Path, catalogue: Catalogue) -> Export:
+def read_export(
+    export: Path,
+    mapping_file: Path,
+    catalogue: Catalogue,
+    source: SourceName = "csv",
+    extra: Extra = NOTHING,
+) -> Export:
     """Read an export with its mapping; InputRefused if either cannot be used, or lacks what a whole round needs."""
-    mapping = for_round(load_mapping(mapping_file, catalogue), None)
+    mapping = for_round(load_mapping(mapping_file, catalogue, SOURCES[source].completed), None)
     if mapping.organisation is None or mapping.dates is None:
         raise InputRefused(f"{mapping_file} needs the sections organisation and dates to open a round by itself")
-    rows = list(read(csv, mapping, catalogue))
+    rows = list(read(export, mapping, catalogue, source, extra))
     return Export(
         mapping,
         mapping.organisation,
         mapping.dates,
-        tuple(row for row in rows if isinstance(row, Draft)),
+        tuple(row for row in rows if not isinstance(row, Refused)),
         tuple(row for row in rows if isinstance(row, Refused)),
     )

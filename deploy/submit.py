@@ -1,7 +1,7 @@
 """An export on its way into an open round: read, checked against the round, sent."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +9,28 @@ from deploy.control import Control
 from deploy.resources import catalogue
 from deploy.rounds import still_open
 from producers.keystore import Keystore, RoundKeys
-from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.drafts import Draft, Outcome, Withdrawal, to_event
 from producers.sources.mapping import Mapping, for_round, load_mapping
-from producers.sources.refusals import check_round, reasons, split
+from producers.sources.refusals import as_rows, check_round, reasons, split
+from producers.sources.registry import NOTHING, SOURCES, Extra, SourceName, read
+from producers.sources.sheet import Refused
 from schemas.errors import InputRefused, SettingsError
 from schemas.events import RoundOpened
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A file that has been read; identifiers are still in the drafts. `units` are those known to be units."""
+    """Files that have been read; identifiers are still in the drafts. `units` are those known to be units."""
 
     mapping: Mapping
     drafts: tuple[Draft, ...]
+    withdrawn: tuple[Withdrawal, ...]
     refused: tuple[Refused, ...]
     units: frozenset[str]
+
+    def usable(self) -> tuple[Draft | Withdrawal, ...]:
+        """All that can be sent."""
+        return self.drafts + self.withdrawn
 
     def sheets(self) -> list[dict[str, Any]]:
         """What would be sent, without answers and identifiers: where each sheet stands and how it was understood.
@@ -32,6 +39,7 @@ class Reading:
         """
         return [
             {
+                **({"file": draft.file} if draft.file else {}),
                 "line": draft.line,
                 "form": draft.form,
                 "unit": draft.node if draft.node in self.units else None,
@@ -44,39 +52,53 @@ class Reading:
 
     def refusals(self) -> list[dict[str, Any]]:
         """What is refused: line, column, reason and hint."""
-        return [
-            {"line": row.line, "column": row.column, "reason": row.reason, "hint": row.hint} for row in self.refused
-        ]
+        return as_rows(self.refused)
 
     def check_usable(self, strict: bool) -> None:
         """InputRefused if there is nothing to send, or, strictly, if anything was refused."""
-        if not self.drafts and not self.refused:
+        usable = self.usable()
+        if not usable and not self.refused:
             raise InputRefused("the file holds no rows")
-        if not self.drafts or (strict and self.refused):
-            rows = f"{len(self.refused)} of {len(self.drafts) + len(self.refused)} answer sheets are refused"
+        if not usable or (strict and self.refused):
+            rows = f"{len(self.refused)} of {len(usable) + len(self.refused)} answer sheets are refused"
             raise InputRefused(f"nothing is sent: {rows} ({reasons(self.refused)}): --refused FILE lists them all")
 
 
-def read_file(file: Path, mapping_file: Path, round: str | None) -> Reading:
-    """Read an export by its mapping alone; nothing is asked of a broker."""
-    mapping = load_mapping(mapping_file, catalogue())
-    if round is not None or mapping.round is not None:
-        mapping = for_round(mapping, round)
-    found = list(read(file, mapping, catalogue()))
-    drafts = [one for one in found if isinstance(one, Draft)]
+def read_files(
+    files: Sequence[Path], mapping_file: Path, round: str | None, source: SourceName = "csv", extra: Extra = NOTHING
+) -> Reading:
+    """Read exports by their mapping alone; nothing is asked of a broker."""
+    mapping = mapping_for(mapping_file, round, source)
+    return sorted_out(mapping, [one for file in files for one in _read(file, mapping, source, extra, len(files) > 1)])
+
+
+def mapping_for(mapping_file: Path, round: str | None, source: SourceName) -> Mapping:
+    """The mapping of a source, for a round if it or the caller names one."""
+    mapping = load_mapping(mapping_file, catalogue(), SOURCES[source].completed)
+    return mapping if round is None and mapping.round is None else for_round(mapping, round)
+
+
+def sorted_out(mapping: Mapping, found: Sequence[Outcome]) -> Reading:
+    """What was read, with everything refused that is outside the dates of the mapping, if it has any."""
+    usable = [one for one in found if not isinstance(one, Refused)]
     refused = [one for one in found if isinstance(one, Refused)]
     if mapping.dates is not None:
-        drafts, outside = split(drafts, mapping, mapping.dates.first, mapping.dates.last)
+        usable, outside = split(usable, mapping, mapping.dates.first, mapping.dates.last)
         refused += outside
-    return _reading(mapping, drafts, refused, mapping.known_units())
+    return _reading(mapping, usable, refused, mapping.known_units())
+
+
+def _read(file: Path, mapping: Mapping, source: SourceName, extra: Extra, is_named: bool) -> Iterator[Outcome]:
+    found = read(file, mapping, catalogue(), source, extra)
+    return (replace(one, file=str(file)) for one in found) if is_named else found
 
 
 def fitted(reading: Reading, terms: RoundOpened) -> Reading:
     """The reading with everything refused that the round would refuse."""
     check_round(reading.mapping, terms)
     first, last = terms.first_answer_date, terms.last_answer_date
-    drafts, refused = split(reading.drafts, reading.mapping, first, last, terms.leaves)
-    return _reading(reading.mapping, drafts, [*reading.refused, *refused], terms.leaves)
+    usable, refused = split(reading.usable(), reading.mapping, first, last, terms.leaves)
+    return _reading(reading.mapping, usable, [*reading.refused, *refused], terms.leaves)
 
 
 def terms_of(control: Control, mapping: Mapping) -> RoundOpened:
@@ -96,13 +118,21 @@ def keys_of(keystore: Keystore, terms: RoundOpened) -> RoundKeys:
 
 
 def send(reading: Reading, control: Control, keystore: Keystore, keys: RoundKeys, sent: Callable[[], None]) -> None:
-    """Send every draft; returns when all are confirmed and kept. RetryableError: send the same file again."""
+    """Send everything usable; returns when all are confirmed and kept. RetryableError: send the same file again."""
     with control.producer(keystore) as producer:
-        for draft in reading.drafts:
-            producer.send(to_submission(draft, reading.mapping, keys))
+        for one in reading.usable():
+            producer.send(to_event(one, reading.mapping, keys))
             sent()
     control.wait_until_kept()
 
 
-def _reading(mapping: Mapping, drafts: Sequence[Draft], refused: Sequence[Refused], units: Iterable[str]) -> Reading:
-    return Reading(mapping, tuple(drafts), tuple(sorted(refused, key=lambda row: row.line)), frozenset(units))
+def _reading(
+    mapping: Mapping, usable: Sequence[Draft | Withdrawal], refused: Sequence[Refused], units: Iterable[str]
+) -> Reading:
+    return Reading(
+        mapping,
+        tuple(one for one in usable if isinstance(one, Draft)),
+        tuple(one for one in usable if isinstance(one, Withdrawal)),
+        tuple(sorted(refused, key=lambda row: (row.file, row.line))),
+        frozenset(units),
+    )

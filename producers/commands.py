@@ -12,9 +12,9 @@ from deploy.resources import catalogue
 from producers.simulate import Simulated, Simulation, Truth, simulate, truth_json
 from producers.simulation.habits import MEAN_RESPONSE
 from producers.simulation.settings import Population
-from producers.sources.csv_file import read
 from producers.sources.first_mapping import first_mapping
 from producers.sources.mapping import examine_mapping
+from producers.sources.registry import SOURCES, SourceName, read
 from schemas.errors import InputRefused
 
 _SIMULATE_HELP = (
@@ -118,14 +118,15 @@ def _write_new(path: Path, content: bytes) -> None:
 
 def _check_mapping(
     mapping: Annotated[Path, typer.Argument(help="The mapping, YAML.")],
-    export: Annotated[Path | None, typer.Argument(help="An export whose columns should fit, CSV.")] = None,
+    export: Annotated[Path | None, typer.Argument(help="An export whose columns should fit.")] = None,
+    source: Annotated[SourceName, typer.Option(help="What kind of file the mapping is for.")] = "csv",
 ) -> None:
-    found = examine_mapping(mapping, catalogue())
+    found = examine_mapping(mapping, catalogue(), SOURCES[source].completed)
     if isinstance(found, list):
         raise InputRefused("\n  ".join([f"{mapping} cannot be used yet:", *found]))
     if export is not None:
         # the columns are checked before the first row, and no row is asked for
-        read(export, found, catalogue())
+        read(export, found, catalogue(), source)
     typer.echo("the mapping can be used" + (f", and the columns of {export} fit" if export else ""))
     if found.round is None:
         typer.echo("it names no round, so name the round when you send")

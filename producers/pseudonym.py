@@ -30,5 +30,10 @@ def event_id(keys: RoundKeys, source: str, survey: str, response: str, form: str
     return uuid8(_mac(keys, [source, survey, response, form, revision]))
 
 
+def withdrawal_id(keys: RoundKeys, source: str, survey: str, response: str, form: str) -> str:
+    """The id of a withdrawal of a submission, whatever its revision."""
+    return uuid8(_mac(keys, [source, survey, response, form, "withdrawn"]))
+
+
 def _mac(keys: RoundKeys, parts: list[str | int]) -> bytes:
     return hmac.digest(keys.token_key, canonical_json(parts), hashlib.sha256)

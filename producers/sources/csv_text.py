@@ -5,7 +5,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -56,14 +56,24 @@ class _Text(NamedTuple):
     delimiter: str | None
 
 
-def open_table(export: Path | bytes, wanted: Sequence[str], header: Header) -> Table:
-    """Find the columns wanted; InputRefused if the file is not text with such a header."""
-    file, data = _load(export)
+def open_table(
+    export: Path | bytes,
+    wanted: Sequence[str],
+    header: Header,
+    lacking: Mapping[str, str] | None = None,
+    file: str | None = None,
+) -> Table:
+    """Find the columns wanted; InputRefused if the file is not text with such a header.
+
+    `lacking` says what to do where a column is not there; else the nearest names are offered. `file`: what to call it.
+    """
+    name, data = load(export)
+    file = file or name
     records = _rows(_opened(data, header.encoding), wanted, header.delimiter)
     names = _names(records)
-    _check_names(file, names, wanted)
+    _check_names(file, names, wanted, lacking or {})
     places = {name: place for place, name in enumerate(names)}
-    rows = islice(records, header.skip_after, None)
+    rows = islice(records, header.skip_after or 0, None)
     return Table(places, len(names), (record for record in rows if not _is_blank(record)))
 
 
@@ -72,15 +82,16 @@ def read_heading(export: Path | bytes, known: Collection[str]) -> Heading:
 
     The two rows below are only asked whether they are Qualtrics' import ids.
     """
-    file, data = _load(export)
+    file, data = load(export)
     records = _rows(_opened(data, "auto"), known, "auto")
     names = _names(records)
-    _check_names(file, names, ())
+    _check_names(file, names, (), {})
     below = enumerate(islice(records, 2), 1)
     return Heading(names, next((count for count, record in below if _holds_import_ids(record)), 0))
 
 
-def _load(export: Path | bytes) -> tuple[str, bytes]:
+def load(export: Path | bytes) -> tuple[str, bytes]:
+    """What to call a file, and its bytes; InputRefused if it cannot be read."""
     if isinstance(export, bytes):
         return "the export", export
     try:
@@ -202,11 +213,14 @@ def _names(records: Iterator[Record]) -> list[str]:
     return names
 
 
-def _check_names(file: str, names: list[str], wanted: Sequence[str]) -> None:
+def _check_names(file: str, names: list[str], wanted: Sequence[str], lacking: Mapping[str, str]) -> None:
     if not names:
         raise InputRefused(f"{file}: has no readable header line: export it again, with column names in the first line")
     known = set(names)
     missing = [column for column in wanted if column not in known]
+    explained = next((column for column in missing if column in lacking), None)
+    if explained is not None and len(missing) < len(wanted):
+        raise InputRefused(f"{file}: has no column {explained}: {lacking[explained]}")
     if missing:
         lacks = "; ".join(f"has no column {column}: {_nearest(column, names)}" for column in missing[:MOST_REPORTED])
         more = f"; nor has it {', '.join(missing[MOST_REPORTED:])}" if len(missing) > MOST_REPORTED else ""

@@ -6,7 +6,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -123,9 +123,9 @@ class Rule(_Section):
 
 
 class Header(_Section):
-    """How the file begins. `skip_after`: rows between the column names and the first answer."""
+    """How the file begins. `skip_after`: rows between the column names and the first answer; left out: as usual."""
 
-    skip_after: Annotated[int, Field(ge=0, le=20)] = 0
+    skip_after: Annotated[int, Field(ge=0, le=20)] | None = None
     encoding: Literal[
         "auto", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1250", "cp1252", "cp850", "iso-8859-15", "mac-roman"
     ] = "auto"
@@ -176,7 +176,11 @@ class Dates(_Section):
 
 
 class Mapping(_Section):
-    """A checked mapping. `timezone` is the facility's: stamps with an offset are converted to its calendar."""
+    """A checked mapping.
+
+    `timezone` is the facility's: stamps are converted to its calendar. Those without an offset are of
+    `source_timezone`, or of the facility's zone if that is left out.
+    """
 
     facility: Id
     source: Id
@@ -186,6 +190,8 @@ class Mapping(_Section):
     columns: Columns
     submitted_on: date | None = None
     timezone: Zone | None = None
+    source_timezone: Zone | None = None
+    signed_in: bool = False
     date_format: DateFormat | None = None
     accept: Annotated[tuple[Rule, ...], BeforeValidator(_listed)] = ()
     header: Header = Header()
@@ -248,18 +254,27 @@ class Mapping(_Section):
         return listed | self.organisation.leaves() if self.organisation else listed
 
 
-def load_mapping(path: Path, catalogue: Catalogue | None = None) -> Mapping:
-    """Read a mapping and check it against the forms that ship with the code, or those given."""
-    found = examine_mapping(path, catalogue)
+def _as_it_is(content: Any) -> Any:
+    return content
+
+
+def load_mapping(path: Path, catalogue: Catalogue | None = None, complete: Callable[[Any], Any] = _as_it_is) -> Mapping:
+    """Read a mapping and check it against the forms that ship with the code, or those given.
+
+    `complete` adds what a source lets a mapping leave out.
+    """
+    found = examine_mapping(path, catalogue, complete)
     if isinstance(found, Mapping):
         return found
     more = f"; and {len(found) - MOST_REPORTED} more" if len(found) > MOST_REPORTED else ""
     raise InputRefused(f"{path}: {'; '.join(found[:MOST_REPORTED])}{more}. {EXAMPLE} shows a complete mapping")
 
 
-def examine_mapping(path: Path, catalogue: Catalogue | None = None) -> Mapping | list[str]:
+def examine_mapping(
+    path: Path, catalogue: Catalogue | None = None, complete: Callable[[Any], Any] = _as_it_is
+) -> Mapping | list[str]:
     """The mapping, or a sentence for everything that is wrong with it. InputRefused if the file is not YAML."""
-    content = parse_yaml(path)
+    content = complete(parse_yaml(path))
     marks = unfinished(content)
     problems = list(marks.values())
     try:

@@ -44,9 +44,13 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a row, or one form of it, is not read. `line` is where the row starts in the file."""
+    """Why a row, or one form of it, is not read. `line` is where the row starts in the file.
+
+    `file` is named where several are read at once.
+    """
 
     line: int
     column: str | None
     reason: str
     hint: str
+    file: str = ""

@@ -23,7 +23,7 @@ from tests.e2e.pipeline import expected_tables, stored_tables
 from tests.limesurvey import LIMESURVEY_FILE, limesurvey_export
 
 MAPPING = LIMESURVEY_FILE
-EXPORT = ["--csv", "x.csv", "--mapping", str(MAPPING)]
+EXPORT = ["--export", "x.csv", "--mapping", str(MAPPING)]
 
 
 def run(*arguments: str | Path, code: int = 0) -> str:
@@ -68,7 +68,7 @@ def _sum(terms: str) -> int:
 def test_a_limesurvey_export_goes_through_the_demo_row_by_row(tmp_path: Path) -> None:
     export_file = tmp_path / "export.csv"
     export_file.write_bytes(limesurvey_export(2000))
-    shown = run("demo", "--csv", export_file, "--mapping", MAPPING, "--data", tmp_path / "trial")
+    shown = run("demo", "--export", export_file, "--mapping", MAPPING, "--data", tmp_path / "trial")
     export = read_export(export_file, MAPPING, catalogue())
     assert f"{len(export.drafts)} answer sheets read, {len(export.refused)} refused" in shown
     for reason, count in Counter(refused.reason for refused in export.refused).items():
@@ -108,7 +108,7 @@ def test_a_wrong_file_is_one_clear_line_and_an_exit_code(tmp_path: Path) -> None
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text("facility: [", "utf-8")
     (tmp_path / "export.csv").write_text("id\n1\n", "utf-8")
-    shown = run("demo", "--csv", tmp_path / "export.csv", "--mapping", mapping, code=65)
+    shown = run("demo", "--export", tmp_path / "export.csv", "--mapping", mapping, code=65)
     assert shown.startswith("wardpulse: ")
     assert "Traceback" not in shown
 
@@ -117,7 +117,9 @@ def test_an_export_of_which_nothing_can_be_used_is_refused_with_the_commonest_re
     header, *rows = limesurvey_export(60).decode("utf-8-sig").split("\r\n")
     unsubmitted = [re.sub(r'^("[^"]*");"[^"]*"', r'\1;""', row) for row in rows[:20]]
     (tmp_path / "export.csv").write_text("\r\n".join([header, *unsubmitted]), "utf-8")
-    shown = run("demo", "--csv", tmp_path / "export.csv", "--mapping", MAPPING, "--data", tmp_path / "trial", code=65)
+    shown = run(
+        "demo", "--export", tmp_path / "export.csv", "--mapping", MAPPING, "--data", tmp_path / "trial", code=65
+    )
     assert "none of the rows can be used" in shown
     assert "not_submitted" in shown
 
@@ -127,7 +129,7 @@ def test_an_export_of_which_nothing_can_be_used_is_refused_with_the_commonest_re
     [
         ["--rounds", "0"],
         ["--staff", "-5"],
-        ["--csv", "x.csv"],
+        ["--export", "x.csv"],
         ["--unheard-of"],
         [*EXPORT, "--rounds", "3"],
         [*EXPORT, "--cadence"],

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.sources.csv_file import Draft, Refused, read, to_submission
+from producers.sources.drafts import Draft, Outcome, to_submission
 from producers.sources.mapping import Mapping
+from producers.sources.registry import read
 from schemas.errors import InputRefused
 from tests.unit.test_csv_source import CANARY, CATALOGUE, DAMAGED, HEADER, KEYS, LIMESURVEY, mapping_of
 
@@ -21,7 +22,7 @@ CELLS = st.one_of(
 )
 
 
-def accounted(export: bytes, mapping: Mapping) -> list[Draft | Refused]:
+def accounted(export: bytes, mapping: Mapping) -> list[Outcome]:
     try:
         found = list(read(export, mapping, CATALOGUE))
     except InputRefused:

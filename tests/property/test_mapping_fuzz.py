@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from deploy.resources import catalogue
-from producers.sources.csv_file import Draft, read, to_submission
 from producers.sources.csv_text import read_heading
+from producers.sources.drafts import Draft, to_submission
 from producers.sources.first_mapping import first_mapping
 from producers.sources.mapping import examine_mapping, for_round, load_mapping, tidy
 from producers.sources.placeholders import CHANGE_ME, unfinished
+from producers.sources.registry import read
 from producers.sources.systems import KNOWN
 from producers.sources.yaml_text import parse_yaml
 from schemas.errors import WardpulseError

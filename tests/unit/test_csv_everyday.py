@@ -6,8 +6,9 @@ import tracemalloc
 
 import pytest
 
-from producers.sources.csv_file import Draft, Refused
+from producers.sources.drafts import Draft
 from producers.sources.mapping import Mapping
+from producers.sources.sheet import Refused
 from schemas.errors import InputRefused
 from tests.unit.test_csv_source import CANARY, HEADER, drafts, mapping_of, outcomes, refused
 

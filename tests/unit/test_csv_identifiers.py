@@ -1,6 +1,7 @@
 """What becomes of identifiers in an export: they end in the process that reads it."""
 
-from producers.sources.csv_file import Draft, read, to_submission
+from producers.sources.drafts import Draft, to_submission
+from producers.sources.registry import read
 from tests.limesurvey import limesurvey_export
 from tests.unit.test_csv_source import CATALOGUE, HEADER, KEYS, LIMESURVEY, drafts, mapping_of
 

@@ -10,8 +10,10 @@ import yaml
 
 from deploy.resources import catalogue
 from producers.keystore import RoundKeys
-from producers.sources.csv_file import Draft, Refused, read
+from producers.sources.drafts import Draft, Outcome
 from producers.sources.mapping import Mapping, load_mapping
+from producers.sources.registry import read
+from producers.sources.sheet import Refused
 from schemas.errors import InputRefused
 from tests.limesurvey import BROKEN, LIMESURVEY_FILE, LIMESURVEY_MAPPING, limesurvey_export
 
@@ -36,7 +38,7 @@ def mapping_of(**changes: object) -> Mapping:
     return Mapping.model_validate({**SIMPLE, **changes})
 
 
-def outcomes(export: bytes | str, mapping: Mapping | None = None) -> list[Draft | Refused]:
+def outcomes(export: bytes | str, mapping: Mapping | None = None) -> list[Outcome]:
     data = export.encode() if isinstance(export, str) else export
     return list(read(data, mapping or mapping_of(), CATALOGUE))
 

@@ -8,10 +8,11 @@ import yaml
 from typer.testing import CliRunner
 
 from deploy.resources import catalogue
-from producers.sources.csv_file import Draft, read
+from producers.sources.drafts import Draft
 from producers.sources.first_mapping import first_mapping
 from producers.sources.mapping import load_mapping
 from producers.sources.placeholders import CHANGE_ME
+from producers.sources.registry import read
 from producers.sources.yaml_text import parse_yaml, quoted
 from schemas.errors import InputRefused
 from schemas.instruments.scoring import Form

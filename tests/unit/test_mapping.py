@@ -62,7 +62,7 @@ def test_the_same_organisation_gives_the_same_event() -> None:
 
 def test_a_short_mapping_gets_defaults(load: Load) -> None:
     mapping = load(MINIMAL)
-    assert (mapping.survey, mapping.identity, mapping.header.skip_after) == ("12", "person", 0)
+    assert (mapping.survey, mapping.identity, mapping.header.skip_after) == ("12", "person", None)
     assert mapping.known_units() == frozenset()
 
 

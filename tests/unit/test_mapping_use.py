@@ -6,7 +6,7 @@ import pytest
 
 from deploy.export import read_export
 from deploy.resources import catalogue
-from producers.sources.csv_file import to_submission
+from producers.sources.drafts import to_submission
 from producers.sources.mapping import Mapping, examine_mapping, for_round, load_mapping
 from schemas.errors import InputRefused
 from tests.limesurvey import LIMESURVEY_MAPPING, limesurvey_export

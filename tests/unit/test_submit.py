@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deploy.submit import Reading, fitted, keys_of, read_file
+from deploy.submit import Reading, fitted, keys_of, read_files
 from producers.keystore import Keystore
 from producers.sources.organisation_file import load_organisation
 from schemas.errors import InputRefused, SettingsError
@@ -44,7 +44,7 @@ def terms(**changes: Any) -> RoundOpened:
 @pytest.fixture(scope="module")
 def reading() -> Reading:
     """The sample, read."""
-    return read_file(SAMPLE, LIMESURVEY_FILE, None)
+    return read_files([SAMPLE], LIMESURVEY_FILE, None)
 
 
 def run(*arguments: str | Path, code: int = 0) -> str:
@@ -61,7 +61,7 @@ def test_the_sample_in_the_examples_is_what_the_tests_generate() -> None:
 
 
 def _mapping_organisation_hash() -> str:
-    found = read_file(SAMPLE, LIMESURVEY_FILE, None).mapping.organisation
+    found = read_files([SAMPLE], LIMESURVEY_FILE, None).mapping.organisation
     assert found is not None
     return organisation(found.event("st-anna")).hash
 
@@ -125,13 +125,13 @@ def test_a_unit_is_shown_only_if_it_is_known_to_be_one(tmp_path: Path) -> None:
         "utf-8",
     )
     export.write_text("id,who,ward,q\n1,a,icu-1,3\n2,b,mustermann,3\n", "utf-8")
-    found = read_file(export, mapping, None)
+    found = read_files([export], mapping, None)
     assert [sheet["unit"] for sheet in found.sheets()] == [None, None]
     mine = fitted(found, terms(forms=("sib5",)))
     assert [sheet["unit"] for sheet in mine.sheets()] == ["icu-1"]
     assert "mustermann" not in str(mine.refusals())
     mapping.write_text(mapping.read_text("utf-8") + "units: {icu-1: icu-1}\n", "utf-8")
-    assert [sheet["unit"] for sheet in read_file(export, mapping, None).sheets()] == ["icu-1"]
+    assert [sheet["unit"] for sheet in read_files([export], mapping, None).sheets()] == ["icu-1"]
 
 
 def test_a_mapping_that_does_not_fit_the_round_is_refused_as_a_whole(reading: Reading) -> None:
