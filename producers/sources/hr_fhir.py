@@ -79,19 +79,19 @@ def _check_whole(name: str, bundle: Resource) -> None:
 
 
 def _resources(file: Path | bytes, name: str, mapping: HrMapping) -> list[Found]:
-    found, wrong = list[Found](), dict[int, str]()
-    kinds = mapping.fhir.resources
-    for kind in kinds:
+    found, wrong, none = list[Found](), dict[int, str](), list[InputRefused]()
+    for kind in mapping.fhir.resources:
         try:
             for one in read_resources(file, kind):
                 if isinstance(one, Refused):
                     wrong[one.line] = f"line {one.line} is {one.hint}"
                 else:
                     found.append(one)
-        except InputRefused:
-            # a file may hold one kind alone; which of them matters to nobody
-            if kind == kinds[-1] and not found:
-                raise
+        except InputRefused as error:
+            none.append(error)
+    # a file may hold one kind alone
+    if none and not found:
+        raise none[0]
     refuse(name, (wrong[line] for line in sorted(wrong)))
     return found
 

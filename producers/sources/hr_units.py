@@ -28,6 +28,7 @@ LONGEST_NAME: Final = 120
 _CODE: Final = re.compile(r"[A-Za-z0-9._/+\-]{1,64}")
 _COUNT: Final = re.compile(r"([0-9]{1,7})(?:[.,]0{0,2})?")
 _MOST: Final = min(MOST, 1_000_000)
+_MOST_DEEP: Final = 100
 _ID: Final[TypeAdapter[str]] = TypeAdapter(Id)
 
 
@@ -115,10 +116,10 @@ def build(file: str, listed: Listed, mapping: HrMapping, as_of: date) -> Built:
 def _orphans(units: Mapping[str, Unit], others: Mapping[str, str], root: str | None) -> Iterator[str]:
     for code, unit in units.items():
         if unit.parent and unit.parent not in units and code != root:
-            above, why = called(unit.parent, unit.line), others.get(unit.parent, "is not in the file")
-            # what does not look like a code is not quoted, and its own line would be misleading
-            above = above if above.endswith(unit.parent) else "the one above it"
-            yield f"{called(code, unit.line)} is under {above}, which {why}: correct it, or add that unit"
+            # a code as such, since its own line is not known
+            above = f"unit {unit.parent}" if _CODE.fullmatch(unit.parent) else "one"
+            why = others.get(unit.parent, "is not in the file")
+            yield f"{called(code, unit.line)} is under {above} that {why}: correct it, or add that unit"
 
 
 def _root(file: str, units: Mapping[str, Unit], mapping: HrMapping) -> str:
@@ -163,9 +164,6 @@ def _paths(file: str, units: Mapping[str, Unit], root: str) -> dict[str, tuple[s
             above = (*above, one)
             paths[one] = above
     return paths
-
-
-_MOST_DEEP: Final = 100
 
 
 def _kinds(
