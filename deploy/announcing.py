@@ -29,8 +29,8 @@ def check_drops(before: Organisation | None, after: Organisation, largest: Fract
     found = list(drops(before, after, largest))
     if found and not force:
         raise InputRefused(
-            f"the organisation of {after.facility}: {'; '.join(found)}. More than {float(largest):.4g} of it is missing: "
-            "see whether the file is whole; if it is meant, announce it with --force"
+            f"the organisation of {after.facility}: {'; '.join(found)}. That is more than a share of "
+            f"{float(largest):.4g}: see whether the file is whole; if it is meant, announce it with --force"
         )
     return found
 

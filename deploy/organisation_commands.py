@@ -63,6 +63,7 @@ def _announce(
     dry_run: _DryRun = False,
     yes: Yes = False,
 ) -> None:
+    largest = _share(largest_drop)
     read = read_organisation(Given(file, source, mapping, headcounts, as_of))
     event = read.event
     if out is not None:
@@ -79,8 +80,7 @@ def _announce(
     for sentence in lost:
         typer.echo(printable(f"  warning: {sentence}"))
     check_levels(before, after, still_open)
-    # as written, not as the nearest binary number: 0.2 of 40 is 8
-    for sentence in check_drops(before, after, Fraction(str(largest_drop)), force):
+    for sentence in check_drops(before, after, largest, force):
         typer.echo(printable(f"  forced: {sentence}"))
     if still_open:
         names = ", ".join(one.terms.round for one in still_open)
@@ -91,6 +91,13 @@ def _announce(
         ask(question, yes)
     announce(control, keystore, event)
     typer.echo(f"the organisation of {event.facility} is in force for rounds opened from now on")
+
+
+def _share(value: float) -> Fraction:
+    if not 0 <= value <= 1:  # what is no number passes the option's own limits
+        raise typer.BadParameter("--largest-drop is a share from 0 to 1")
+    # as written, not as the nearest binary number: 0.2 of 40 is 8
+    return Fraction(str(value))
 
 
 def _show_changes(before: Organisation | None, after: Organisation, found: tuple[Change, ...]) -> None:

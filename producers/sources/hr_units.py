@@ -103,6 +103,10 @@ def build(file: str, listed: Listed, mapping: HrMapping, as_of: date) -> Built:
     kept = {code: unit for code, unit in units.items() if root in paths[code]}
     kinds = _kinds(file, kept, paths, root, mapping)
     inside = {code: unit for code, unit in kept.items() if kinds[code] is not None}
+    if mapping.levels[-1] not in kinds.values():
+        raise InputRefused(
+            f"{file}: has no {mapping.levels[-1]}, which is where people answer: correct kinds or levels in the mapping"
+        )
     parents = {code: _parent(paths[code], inside) for code in inside}
     refuse(file, _level_problems(inside, kinds, parents, mapping.levels))
     refuse(file, _headcount_problems(kept, kinds, mapping.levels))
