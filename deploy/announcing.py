@@ -1,11 +1,13 @@
 """What an organisation that is to be announced would do to rounds that are open: refused, or said and asked."""
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from deploy.control import refusal
-from schemas.errors import Reason
+from schemas.errors import InputRefused, Reason
 from schemas.organisation import Organisation
 from schemas.organisation_changes import Change, reordered
+from schemas.organisation_drops import drops
 from stream_processors.steps.ledger import KnownRound, Ledger
 
 
@@ -20,6 +22,17 @@ def check_levels(before: Organisation | None, after: Organisation, still_open: S
         names = ", ".join(one.terms.round for one in still_open)
         detail = f"open are {names}"
         raise refusal(f"the organisation of {after.facility}", Reason.LEVELS_REORDERED, detail)
+
+
+def check_drops(before: Organisation | None, after: Organisation, largest: Fraction, force: bool) -> list[str]:
+    """What goes down by more than that share: InputRefused with it, or with force what to say of it."""
+    found = list(drops(before, after, largest))
+    if found and not force:
+        raise InputRefused(
+            f"the organisation of {after.facility}: {'; '.join(found)}. That is more than a share of "
+            f"{float(largest):.4g}: see whether the file is whole; if it is meant, announce it with --force"
+        )
+    return found
 
 
 def losses(after: Organisation, still_open: Sequence[KnownRound]) -> Iterator[str]:

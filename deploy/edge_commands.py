@@ -1,4 +1,4 @@
-"""Commands of the edge that need to know the deployment: the organisation, and answers on their way in."""
+"""Answers on their way in: the command that reads an export and sends it."""
 
 import os
 from collections import Counter
@@ -8,20 +8,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from deploy.announcing import check_levels, losses, open_rounds, questions
 from deploy.control import Control, open_keystore
-from deploy.output import AsJson, print_json, print_rows, printable, progress, working
-from deploy.round_options import Facility, Yes, announce, ask
-from deploy.rounds import organisation_of
+from deploy.output import AsJson, print_json, print_rows, progress, working
 from deploy.settings import Settings
 from deploy.submit import Reading, fitted, keys_of, read_files, send, terms_of
 from producers.sources.fhir import read_checks
-from producers.sources.organisation_file import load_organisation
 from producers.sources.refusals import as_rows, reasons, write_refused
 from producers.sources.registry import Extra, SourceName
 from schemas.errors import InputRefused
-from schemas.organisation import Organisation, organisation
-from schemas.organisation_changes import Change, changes
 
 _SUBMIT_HELP = """Send the answers of an export into an open round.
 
@@ -41,21 +35,6 @@ Without a mapping FHIR responses can be checked against their Questionnaire:
 
 wardpulse submit --source fhir response.json --questionnaire pulse.json --dry-run
 """
-_ORGANISATION_HELP = """Announce and show a facility's organisation: its levels, units and headcounts."""
-_ANNOUNCE_HELP = """Announce the organisation of a facility, from a YAML file.
-
-Shows what changes and what that does to the series of the units, and asks if a headcount jumps, levels change their
-order, or a unit goes that an open long round asks. In force for rounds opened from then on.
-
-docs/examples/organisation.yaml is a complete file, organisation-staff-groups.yaml one with staff groups; docs/units.md
-tells how to rename, move, merge and split units.
-
-Example: wardpulse organisation announce organisation.yaml --dry-run
-"""
-_SHOW_HELP = """Show the organisation in force.
-
-Example: wardpulse organisation show --json
-"""
 _MOST_SHOWN: Final = 3
 Questionnaires = Annotated[
     list[Path] | None, typer.Option(help="FHIR: a Questionnaire to check against; may be given more than once.")
@@ -65,12 +44,8 @@ _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the front door."""
+    """Add the command to the front door."""
     app.command("submit", help=_SUBMIT_HELP)(_submit)
-    group = typer.Typer(name="organisation", help=_ORGANISATION_HELP, no_args_is_help=True)
-    group.command("announce", help=_ANNOUNCE_HELP)(_announce)
-    group.command("show", help=_SHOW_HELP)(_show)
-    app.add_typer(group)
 
 
 def _submit(
@@ -164,61 +139,3 @@ def _first_of_each(refusals: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if seen[row["reason"]] <= _MOST_SHOWN:
             shown.append(row)
     return shown
-
-
-def _announce(
-    file: Annotated[Path, typer.Argument(help="The organisation, YAML.", exists=True, dir_okay=False)],
-    dry_run: _DryRun = False,
-    yes: Yes = False,
-) -> None:
-    event = load_organisation(file)
-    settings = Settings.read(os.environ)
-    keystore, control = open_keystore(settings, event.facility), Control.connect(settings)
-    known = control.ledger()
-    before, after = known.facility(event.facility).organisation, organisation(event)
-    found, still_open = changes(before, after), open_rounds(known, event.facility)
-    lost = list(losses(after, still_open))
-    _show_changes(before, after, found)
-    for sentence in lost:
-        typer.echo(printable(f"  warning: {sentence}"))
-    check_levels(before, after, still_open)
-    if still_open:
-        names = ", ".join(one.terms.round for one in still_open)
-        typer.echo(f"  open rounds keep the organisation they were opened with: {names}")
-    if dry_run:
-        return
-    for question in questions(found, lost) if before is not None else ():
-        ask(question, yes)
-    announce(control, keystore, event)
-    typer.echo(f"the organisation of {event.facility} is in force for rounds opened from now on")
-
-
-def _show_changes(before: Organisation | None, after: Organisation, found: tuple[Change, ...]) -> None:
-    counts = ", ".join(f"{sum(n.kind == level for n in after.nodes.values())} {level}s" for level in after.levels[1:])
-    typer.echo(printable(f"{after.facility}: {counts}, {after.headcounts[after.facility]} people"))
-    if before is not None:
-        for change in found:
-            typer.echo(printable(f"  {change.sentence}"))
-        if not found:
-            typer.echo("  nothing that matters to a series changes")
-
-
-def _show(facility: Facility = None, as_json: AsJson = False) -> None:
-    settings = Settings.read(os.environ)
-    name = facility or open_keystore(settings, None).facility
-    found = organisation_of(Control.connect(settings).ledger(), name)
-    rows: list[dict[str, Any]] = [
-        {
-            "node": node,
-            "name": found.nodes[node].name,
-            "kind": found.nodes[node].kind,
-            "parent": found.nodes[node].parent,
-            "headcount": found.headcounts[node],
-            "staff_group": found.nodes[node].staff_group,
-        }
-        for node in sorted(found.nodes, key=lambda node: found.paths[node])
-    ]
-    columns: tuple[str, ...] = ("node", "name", "kind", "parent", "headcount")
-    if any(row["staff_group"] for row in rows):
-        columns += ("staff_group",)
-    print_rows(rows, as_json, columns, "the organisation is empty")

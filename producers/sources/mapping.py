@@ -91,7 +91,9 @@ Zone = Annotated[str, AfterValidator(_zone)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A block of settings: one that it does not know is an error."""
+
     # a survey or column is often named by a number alone
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
@@ -105,7 +107,7 @@ class _Section(BaseModel):
         return given
 
 
-class Columns(_Section):
+class Columns(Section):
     """Where a row says who, where and when. `response` and `person` are used as keyed hashes and never sent."""
 
     response: Text
@@ -115,14 +117,14 @@ class Columns(_Section):
     revision: Text | None = None
 
 
-class Rule(_Section):
+class Rule(Section):
     """Rows with one of these values in this column: those that are read, or those that take answers back."""
 
     column: Text
     values: Annotated[frozenset[Annotated[str, AfterValidator(tidy)]], Field(min_length=1)]
 
 
-class Header(_Section):
+class Header(Section):
     """How the file begins. `skip_after`: rows between the column names and the first answer; left out: as usual."""
 
     skip_after: Annotated[int, Field(ge=0, le=20)] | None = None
@@ -132,7 +134,7 @@ class Header(_Section):
     delimiter: Literal["auto", ",", ";", "\t", "|"] = "auto"
 
 
-class FormColumns(_Section):
+class FormColumns(Section):
     """The column of each item, and how cells become integers. A cell recoded to null counts as not answered."""
 
     version: Count
@@ -140,7 +142,7 @@ class FormColumns(_Section):
     values: dict[Text, int | None] | None = None
 
 
-class OrganisationSection(_Section):
+class OrganisationSection(Section):
     """The organisation, as in the `organisation.updated` event; for trials in one file."""
 
     levels: Annotated[tuple[Id, ...], Field(min_length=1)]
@@ -162,7 +164,7 @@ class OrganisationSection(_Section):
         return frozenset(node.id for node in self.nodes if node.kind == self.levels[-1])
 
 
-class Dates(_Section):
+class Dates(Section):
     """First and last answer date of the round; for trials in one file."""
 
     first: date
@@ -175,7 +177,7 @@ class Dates(_Section):
         return self
 
 
-class Mapping(_Section):
+class Mapping(Section):
     """A checked mapping.
 
     `timezone` is the facility's: stamps are converted to its calendar. Those without an offset are of

@@ -5,9 +5,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from producers.sources.mapping import OrganisationSection, sentence
-from producers.sources.yaml_text import parse_yaml
+from producers.sources.yaml_text import parse_yaml, quoted
 from schemas.errors import DataError, InputRefused
-from schemas.events import OrganisationUpdated
+from schemas.events import Node, OrganisationUpdated
 from schemas.fields import Id
 from schemas.organisation import organisation
 
@@ -34,3 +34,24 @@ def load_organisation(path: Path) -> OrganisationUpdated:
     except DataError as error:
         raise InputRefused(f"{path}: {error.detail}") from None
     return event
+
+
+def organisation_text(event: OrganisationUpdated) -> str:
+    """A record as such a file; read again it is the same record."""
+    lines = [
+        f"facility: {quoted(event.facility)}",
+        f"levels: [{', '.join(map(quoted, event.levels))}]",
+        f"effective_from: {event.effective_from}",
+        "nodes:",
+    ]
+    return "\n".join([*lines, *map(_line, event.nodes)]) + "\n"
+
+
+def _line(node: Node) -> str:
+    parent = "null" if node.parent is None else quoted(node.parent)
+    fields = [f"id: {quoted(node.id)}", f"parent: {parent}", f"kind: {quoted(node.kind)}", f"name: {quoted(node.name)}"]
+    if node.headcount is not None:
+        fields.append(f"headcount: {node.headcount}")
+    if node.staff_group is not None:
+        fields.append(f"staff_group: {quoted(node.staff_group)}")
+    return f"  - {{{', '.join(fields)}}}"

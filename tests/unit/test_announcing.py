@@ -72,18 +72,21 @@ def test_another_order_of_levels_is_refused_with_the_open_rounds_named(command: 
 
 def test_without_an_open_round_another_order_is_warned_of_and_asked(command: Any) -> None:
     new, ended = record({"ward-1/surgery": 40}, TURNED), (opening(["ct"], "r1"), closing("r1"))
-    said, sent = command(new, log=ended, answer="y\ny\n")
+    # one unit of four is left
+    with pytest.raises(InputRefused, match="general goes from 91 to 40 people"):
+        command(new, "--yes", log=ended)
+    said, sent = command(new, "--force", log=ended, answer="y\ny\n")
     assert "every figure above the units compares unlike groups" in said
     assert "Change it at most once a year" in said
     assert "new order of levels? Announce it" in said
     assert sent == 1
-    assert command(new, log=ended, answer="y\nn\n", code=1)[1] == 0
-    said, sent = command(new, "--yes", log=ended)
+    assert command(new, "--force", log=ended, answer="y\nn\n", code=1)[1] == 0
+    said, sent = command(new, "--force", "--yes", log=ended)
     assert ("Announce it" in said, sent) == (False, 1)
 
 
 def test_a_leaf_of_an_open_long_round_that_goes_is_warned_of_and_asked(command: Any) -> None:
-    said, sent = command(record(WITHOUT_MRI), log=(LONG,), answer="y\nn\n", code=1)
+    said, sent = command(record(WITHOUT_MRI), "--force", log=(LONG,), answer="y\nn\n", code=1)
     assert "warning: mri: asked in long until 2026-03-29" in said
     assert "short rounds of sib5 are refused until the season is over" in said
     assert "Do without those short rounds?" in said
@@ -106,13 +109,13 @@ def test_a_leaf_of_an_open_long_round_that_goes_is_warned_of_and_asked(command: 
 )
 def test_a_leaf_that_no_open_long_round_asks_goes_without_a_warning(command: Any, log: tuple[Event, ...]) -> None:
     # half of imaging goes with it, and that is asked
-    said, sent = command(record(WITHOUT_MRI), log=log, answer="y\n")
+    said, sent = command(record(WITHOUT_MRI), "--force", log=log, answer="y\n")
     assert ("warning" in said, sent) == (False, 1)
 
 
 def test_staff_groups_as_a_new_last_level_are_told(command: Any) -> None:
     groups = record({"surgery/ward-1/nurse": 40}, ("facility", "department", "unit", "staff_group"))
-    said, sent = command(groups, "--dry-run", log=())
+    said, sent = command(groups, "--dry-run", "--force", log=())
     assert "answers are now given by staff_group, no longer by unit" in said
     assert "cover only the units whose nurses are enough by themselves" in said
     assert sent == 0
@@ -137,3 +140,25 @@ def test_the_example_with_staff_groups_loads_and_has_them_at_its_leaves(tmp_path
     Path(wrong).write_bytes(canonical_json({**content, "effective_from": "2027-01-04"}))
     with pytest.raises(InputRefused, match="node med-a has a staff group and is no leaf"):
         load_organisation(Path(wrong))
+
+
+def test_a_record_that_looks_cut_short_is_refused_however_it_is_answered(command: Any) -> None:
+    with pytest.raises(InputRefused, match="imaging goes from 39 to 20 people; 1 of 4 units are gone, mri among") as no:
+        command(record(WITHOUT_MRI), "--yes", log=())
+    assert "see whether the file is whole; if it is meant, announce it with --force" in str(no.value)
+    with pytest.raises(InputRefused, match=r"more than a share of 0\.45: see"):
+        command(record(WITHOUT_MRI), "--largest-drop", "0.45", "--dry-run", log=())
+    said, sent = command(record(WITHOUT_MRI), "--largest-drop", "0.5", "--yes", log=())
+    assert ("mri is removed" in said, "forced" in said, sent) == (True, False, 1)
+    said, sent = command(record(WITHOUT_MRI), "--force", "--yes", log=())
+    assert ("forced: imaging goes from 39 to 20 people" in said, sent) == (True, 1)
+
+
+@pytest.mark.parametrize("share", ["nan", "-0.1", "1.1", "x"])
+def test_what_is_no_share_is_refused(command: Any, share: str) -> None:
+    assert command(record(HEADS), "--largest-drop", share, log=(), code=2)[1] == 0
+
+
+def test_options_of_other_sources_are_not_passed_over(command: Any) -> None:
+    with pytest.raises(InputRefused, match="--as-of is for --source csv and --source fhir"):
+        command(record(HEADS), "--as-of", "2026-10-01", log=())

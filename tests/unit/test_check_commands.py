@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import deploy.edge_commands
 import deploy.examine
 import deploy.figures
+import deploy.organisation_commands
 from deploy.doctor import Finding
 from deploy.examine import examine
 from deploy.output import print_rows, printable
@@ -239,7 +239,7 @@ def test_changes_and_figures_steer_no_terminal(capsys: pytest.CaptureFixture[str
     place = load_organisation(LIMESURVEY_FILE.with_name("organisation.yaml"))
     renamed = tuple(node.model_copy(update={"name": HOSTILE}) for node in place.nodes)
     before, after = organisation(place), organisation(place.model_copy(update={"nodes": renamed}))
-    deploy.edge_commands._show_changes(before, after, changes(before, after))
+    deploy.organisation_commands._show_changes(before, after, changes(before, after))
     said = capsys.readouterr().out
     assert "is renamed from" in said
     assert all(line.isprintable() for line in said.splitlines())
