@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.organisation_commands": ("organisation",),
     "deploy.redcap_command": ("redcap",),
     "deploy.deadletter_commands": ("deadletters",),
+    "deploy.schema_commands": ("schemas",),
     "producers.commands": ("simulate", "mapping"),
     "producers.key_commands": ("keystore",),
     "stream_processors.commands": ("dry-run", "worker", "writer"),

@@ -4,14 +4,17 @@ Kafka's own names are used in settings; the clients spell them differently.
 """
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from deploy.schema_registry import read_ids
+from deploy.secret_files import read_password
 from deploy.settings import Settings
 from schemas.errors import SettingsError
+from schemas.framing import framed
 
-_LONGEST_PASSWORD: Final = 1024
 _RECONNECT_MILLISECONDS: Final = 1_000
 
 
@@ -20,6 +23,7 @@ class Connection:
     """Kafka's addresses, what a client calls itself, and how it proves who it is.
 
     `embedded` says that the broker is the embedded one, which knows neither idempotent producers nor newer protocols.
+    `schema_ids`: the id of each event type's schema in a registry; empty if records are not framed.
     """
 
     bootstrap: str
@@ -32,6 +36,7 @@ class Connection:
     authorities: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    schema_ids: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -47,10 +52,15 @@ class Connection:
             authorities=settings.ssl_ca_location,
             certificate=settings.ssl_certificate_location,
             key=settings.ssl_key_location,
+            schema_ids=read_ids(settings.schema_ids) if settings.schema_ids else {},
         )
         # each client would say in its own way, and some only when they connect, what is wrong with a file
         found.ssl_context()
         return found
+
+    def on_wire(self, event_type: str, value: bytes) -> bytes:
+        """A value as it is sent: with a frame, if the ids of the schemas are known."""
+        return framed(value, self.schema_ids[event_type]) if self.schema_ids else value
 
     @property
     def servers(self) -> list[str]:
@@ -150,21 +160,3 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
         raise SettingsError(
             f"cannot use ssl_certificate_location {certificate} and ssl_key_location {key}: {why}"
         ) from None
-
-
-def read_password(path: Path, setting: str = "sasl_password_file", what: str = "password") -> str:
-    """The password that a file holds on its only line; SettingsError, which does not quote it, if it cannot serve."""
-    try:
-        text = path.read_bytes().decode().removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise SettingsError(f"cannot read {setting} {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path} must hold the {what} in UTF-8") from None
-    if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
-        raise SettingsError(f"{path} must hold the {what} on one line, and nothing else")
-    return text
-
-
-def read_token(path: Path) -> str:
-    """The API token of a REDCap project, from its file; SettingsError, which does not quote it, if it cannot serve."""
-    return read_password(path, "redcap_token_file", "token")

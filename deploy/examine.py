@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from deploy.connection import Connection, read_password, read_token
+from deploy.connection import Connection
 from deploy.doctor import (
     FLOWS,
     Echoes,
@@ -35,6 +35,7 @@ from deploy.doctor import (
 )
 from deploy.resources import migrations
 from deploy.rounds import today
+from deploy.secret_files import read_password, read_token
 from deploy.settings import FILE, Settings, origins, without_password
 from deploy.trusted import trusted_keys
 from deploy.wiring import read_audit_key

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from deploy.connection import read_token
 from deploy.control import Control
 from deploy.edge_commands import deliver
 from deploy.output import AsJson, working
 from deploy.resources import catalogue
+from deploy.secret_files import read_token
 from deploy.settings import Settings
 from deploy.submit import Reading, mapping_for, sorted_out, terms_of
 from producers.sources.mapping import Mapping

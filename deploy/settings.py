@@ -102,6 +102,13 @@ class Settings:
         "A name for this worker alone: started again under it in time, it has its partitions back at once.",
         "worker",
     )
+    schema_ids: Path | None = _setting(
+        None,
+        kinds.path,
+        "File of ids that `wardpulse schemas register` wrote: then every record is framed for a schema registry.",
+        "all",
+        path=True,
+    )
     topic_prefix: str = _setting("", kinds.topic_prefix, "Put before the name of every topic and group.", "all")
     embedded: bool = _setting(
         False,

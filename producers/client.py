@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -19,6 +19,7 @@ from kafka.partitioner.default import murmur2
 
 from deploy.connection import Connection
 from deploy.troubles import KAFKA_PYTHON, Ear, explained, keep_discreet
+from schemas import cloudevents
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, DataError, Reason, RetryableError, SettingsError, WardpulseError
 from schemas.events import (
@@ -80,24 +81,14 @@ def message(event: Sendable, sign: Sign | None) -> Message:
 
 
 def _message(event: Sendable, value: bytes, signature: bytes | None) -> Message:
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", event.type.encode()),
-        ("ce_source", f"wardpulse/{event.facility}".encode()),
-        ("ce_id", event.event_id.encode()),
-        ("content-type", b"application/json"),
-    ]
-    if signature is not None:
-        headers.append(("signature", signature))
-    return Message(event.facility.encode(), value, tuple(headers))
+    signed = [] if signature is None else [("signature", signature)]
+    return Message(event.facility.encode(), value, (*cloudevents.headers(event), *signed))
 
 
 def raw_message(facility: str | None, value: bytes, signature: bytes | None) -> Message:
     """A record of bytes that need not be an event."""
-    headers = [("content-type", b"application/json")]
-    if signature is not None:
-        headers.append(("signature", signature))
-    return Message(None if facility is None else facility.encode(), value, tuple(headers))
+    signed = [] if signature is None else [("signature", signature)]
+    return Message(None if facility is None else facility.encode(), value, (cloudevents.CONTENT_TYPE, *signed))
 
 
 def partition_of(facility: str, partitions: int) -> int:
@@ -131,6 +122,7 @@ class WellbeingProducer:
         self._pending_bytes = 0
         self._failed = 0
         self._at = connection.bootstrap
+        self._connection = connection
         self._ear = Ear()
         with ExitStack() as opened:
             opened.enter_context(self._ear.at(KAFKA_PYTHON))
@@ -154,7 +146,7 @@ class WellbeingProducer:
     def send(self, event: Sendable) -> None:
         """Send an event; RetryableError as soon as it is known that an earlier one was not confirmed, AccessRefused if
         that is for want of a right."""
-        record = message(event, self._sign)
+        record = self._framed(event, message(event, self._sign))
         if not isinstance(event, Submission | SubmissionWithdrawn):
             # a marker that overtook answers would make them late for ever; a round that overtook an organisation would
             # be under the one before
@@ -164,14 +156,14 @@ class WellbeingProducer:
     def place(self, event: Sendable) -> Place:
         """Send an event and wait until Kafka has it; says where, so that the worker's answer to it can be found."""
         self.flush()
-        future = self._deliver(message(event, self._sign))
+        future = self._deliver(self._framed(event, message(event, self._sign)))
         self.flush()
         confirmed = future.get(timeout=0)
         return Place(confirmed.partition, confirmed.offset)
 
     def send_again(self, event: Submission | SubmissionWithdrawn, value: bytes, signature: bytes | None) -> None:
         """Send a record that was sent before, byte for byte; `event` is what it says."""
-        self._deliver(_message(event, value, signature))
+        self._deliver(self._framed(event, _message(event, value, signature)))
 
     def send_raw(self, facility: str | None, value: bytes, signature: bytes | None = None) -> None:
         """Send bytes that need not be an event: trials and tests use it for malformed records."""
@@ -192,6 +184,9 @@ class WellbeingProducer:
             self.flush()
         finally:
             self._opened.close()
+
+    def _framed(self, event: Sendable, record: Message) -> Message:
+        return replace(record, value=self._connection.on_wire(event.type, record.value))
 
     def _deliver(self, record: Message) -> Any:
         self._settle_done()

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from deploy.connection import Connection
 from deploy.troubles import Ear, Trouble, explained, trouble_of
 from schemas.errors import BrokerUnavailable, LogTruncated, SettingsError
+from schemas.framing import unframed
 
 _READER: Final = "wardpulse-reader"
 _TIMEOUT: Final = 15.0
@@ -235,9 +236,8 @@ def _unavailable(connection: Connection, error: KafkaException, heard: Trouble |
 
 
 def _record(message: Any) -> LogRecord:
-    return LogRecord(
-        message.partition(), message.offset(), message.key(), message.value(), signature(message.headers())
-    )
+    value = unframed(message.value())
+    return LogRecord(message.partition(), message.offset(), message.key(), value, signature(message.headers()))
 
 
 def _bounds(session: _Session, topic: str, partition: int) -> Bounds:

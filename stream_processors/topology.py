@@ -21,8 +21,10 @@ from faust.types import TP
 from deploy.connection import Connection
 from deploy.settings import Settings
 from deploy.troubles import AIOKAFKA, Ear, explained, keep_discreet, trouble_in
+from schemas import cloudevents
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, Reason, SettingsError
+from schemas.framing import unframed
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
 from stream_processors.delivery import Transport
 from stream_processors.exits import stop, stop_process
@@ -49,7 +51,14 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None, watc
     async def write(partition: int, stage: Stage) -> None:
         with _broker_errors(log):
             sent = [
-                await app.producer.send(name[output.topic], _key(output), encode(output.event), partition, None, None)
+                await app.producer.send(
+                    name[output.topic],
+                    _key(output),
+                    connection.on_wire(output.event.type, encode(output.event)),
+                    partition,
+                    None,
+                    cloudevents.headers(output.event),
+                )
                 for output in stage
             ]
             async with asyncio.timeout(ACK_SECONDS):
@@ -141,7 +150,7 @@ async def _consume(stream: faust.StreamT[bytes], runner: Runner, log: KafkaLog) 
             for event in events:
                 message = event.message
                 record = Record(
-                    message.partition, message.offset, message.key, message.value, signature(message.headers)
+                    message.partition, message.offset, message.key, unframed(message.value), signature(message.headers)
                 )
                 if not runner.take(record):
                     read = partial(_read, log, message.topic, message.partition)

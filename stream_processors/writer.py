@@ -17,11 +17,13 @@ from kafka.structs import OffsetAndMetadata
 from deploy.connection import Connection
 from deploy.settings import Settings
 from deploy.troubles import KAFKA_PYTHON, Ear, explained, keep_discreet
+from schemas import cloudevents
 from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
 from schemas.codec import decode, encode
 from schemas.errors import BrokerUnavailable, DataError, LogTruncated
 from schemas.events import DeadLetter
+from schemas.framing import unframed
 from schemas.topics import WRITER_GROUP, Topic
 from stream_processors.database import Database
 from stream_processors.kafka_log import KafkaLog
@@ -51,7 +53,7 @@ def batch(records: Sequence[Consumed]) -> tuple[dict[str, list[Row]], list[DeadL
     letters = []
     for record in records:
         try:
-            for table, row in rows(decode(record.value)):
+            for table, row in rows(decode(unframed(record.value))):
                 found[table.name].append(row)
         except DataError as error:
             letters.append(unreadable(record.topic, record.partition, record.offset, error))
@@ -74,7 +76,7 @@ class Writer:
         self._prefix = settings.topic_prefix
         self._dead_letters = settings.topic_prefix + Topic.DEADLETTERS
         topics = [settings.topic_prefix + topic for topic in (Topic.COHORTS, Topic.INDICATORS)]
-        connection = Connection.of(settings)
+        self._connection = connection = Connection.of(settings)
         keep_discreet()
         # kafka-python would try for ever, and make topics that are missing
         KafkaLog(connection).require(topics)
@@ -147,7 +149,10 @@ class Writer:
         self._inserted()
         with self._broker:
             for letter in letters:
-                self._producer.send(self._dead_letters, encode(letter), partition=letter.partition).get(timeout=30)
+                value = self._connection.on_wire(letter.type, encode(letter))
+                headers = cloudevents.headers(letter)
+                sent = self._producer.send(self._dead_letters, value, headers=headers, partition=letter.partition)
+                sent.get(timeout=30)
                 self._refused(Topic(letter.topic.removeprefix(self._prefix)), letter)
             self._consumer.commit(
                 {at: OffsetAndMetadata(records[-1].offset + 1, "", -1) for at, records in polled.items()}

@@ -12,7 +12,8 @@ from producers.client import WellbeingProducer
 from producers.keystore import Keystore
 from producers.simulate import trial_random
 from producers.sources.drafts import Draft, to_submission
-from schemas.topics import Topic
+from schemas.framing import framed
+from schemas.topics import TOPICS, Topic
 from tests.e2e.operated import Operated, wait
 from tests.e2e.pipeline import DRAIN_SECONDS, stored_tables
 from tests.e2e.sinks import printed, topic_content
@@ -56,6 +57,8 @@ def test_a_redrive_makes_good_what_came_too_early_and_nothing_else(tmp_path: Pat
     trial = tmp_path / "trial"
     trial.mkdir()
     with trial_deployment(trial, {"st-anna": keystore}, trial_random(1, "audit"), processes=False) as local:
+        # with frames of a schema registry around every record, which changes nothing else
+        local.settings = replace(local.settings, schema_ids=_ids(tmp_path / "ids.json"))
         operated = Operated(local)
         operated.start()
         settings = replace(local.settings, keystores=keys)
@@ -76,7 +79,7 @@ def test_a_redrive_makes_good_what_came_too_early_and_nothing_else(tmp_path: Pat
         late = asked(settings, "redrive", "--reason", "after_close", "--yes")
         assert late["sent"] == []
         local.wait_until_drained(DRAIN_SECONDS)
-        raw = topic_content(local, Topic.SUBMISSIONS)
+        raw, refused = (topic_content(local, topic) for topic in (Topic.SUBMISSIONS, Topic.DEADLETTERS))
         shown = printed(settings, "deadletters", "list", "--each")
         shown += printed(settings, "deadletters", "show", _place(settings))
         local.stop()
@@ -84,7 +87,18 @@ def test_a_redrive_makes_good_what_came_too_early_and_nothing_else(tmp_path: Pat
         assert [(row["node"], row["n"]) for row in rows] == [("icu-1", PEOPLE)]
         assert b"verdict: safe" in printed(settings, "audit", "disclosure", "--clickhouse")
     assert b'"answers"' in raw
+    assert raw.count(framed(b"{", _IDS["submission"])) == 2 * PEOPLE + 2
+    assert framed(b"{", _IDS["deadletter"]) in refused
     assert b"answers" not in shown.replace(b"answers came", b"")
+
+
+_IDS = {event: number for number, event in enumerate(sorted(e for spec in TOPICS for e in spec.events), 70_001)}
+
+
+def _ids(path: Path) -> Path:
+    """A file of ids, as a registry would give them."""
+    path.write_text(json.dumps(_IDS), "utf-8")
+    return path
 
 
 def _not_opened() -> str:

@@ -94,9 +94,10 @@ def test_what_data_engineers_are_told_goes_as_written(tmp_path: Path) -> None:
             run(command, expected, tmp_path, environment)
 
 
-def test_every_source_is_integrated_as_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["integrating.md", "contracts.md"])
+def test_a_page_without_a_deployment_goes_as_written(page: str, tmp_path: Path) -> None:
     environment = environment_of(tmp_path)
-    for command, expected in transcript("integrating.md"):
+    for command, expected in transcript(page):
         run(command, expected, tmp_path, environment)
 
 

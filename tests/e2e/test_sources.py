@@ -12,11 +12,13 @@ from deploy.settings import Settings
 from deploy.trial import trial_deployment
 from producers.keystore import Keystore
 from producers.simulate import trial_random
+from schemas import cloudevents
+from schemas.codec import decode
 from schemas.topics import Topic
 from tests.canaries import Canary, Scan
 from tests.e2e.operated import PROCESSES, Operated, wait
 from tests.e2e.pipeline import DRAIN_SECONDS, stored_tables
-from tests.e2e.sinks import Sinks, files, printed, topic_content
+from tests.e2e.sinks import Sinks, files, printed, stored, topic_content
 from tests.exports import EXPORTS
 from tests.limesurvey import LIMESURVEY_FILE
 from tests.oracle import code
@@ -98,6 +100,9 @@ def test_every_source_at_once(tmp_path: Path) -> None:
         wait(lambda: operated.said("worker", "partitions.taken_over") == 1)
         sinks = run(replace(local.settings, keystores=folder / "keys"), operated, given)
         sinks |= {topic: topic_content(local, topic) for topic in Topic}
+        for record in (record for topic in Topic for record in stored(local, topic)):
+            described = cloudevents.headers(decode(record.value))
+            assert [header for header in record.headers if header[0] != "signature"] == described
         local.stop()
         rows = stored_tables(local.settings.clickhouse)["cohorts"]
     assert {(row["facility"], row["node"]) for row in rows} == {

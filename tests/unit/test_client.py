@@ -52,6 +52,7 @@ def test_a_submission_is_keyed_by_facility_and_described_in_headers() -> None:
         ("ce_type", b"submission"),
         ("ce_source", b"wardpulse/north"),
         ("ce_id", EVENT_ID.encode()),
+        ("ce_dataschema", b"urn:wardpulse:schema:submission:1"),
         ("content-type", b"application/json"),
     )
 

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.certificates import make_authority, make_broker_certificate
-from deploy.connection import Connection, read_password, read_token
+from deploy.connection import Connection
+from deploy.secret_files import read_password, read_token
 from deploy.settings import Settings
 from schemas.errors import SettingsError
 

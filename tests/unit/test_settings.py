@@ -22,6 +22,7 @@ FULL = Settings(
     ssl_ca_location=Path("/etc/kafka/ca.pem"),
     ssl_certificate_location=Path("/etc/kafka/client.pem"),
     ssl_key_location=Path("/run/secrets/client-key.pem"),
+    schema_ids=Path("/etc/wardpulse/schema-ids.json"),
     topic_prefix="trial-",
     clickhouse="https://writer:a-secret@clickhouse:8443/wellbeing",
     verify_keys=Path("/run/secrets/verify-keys.json"),
