@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from schemas.errors import InputRefused
@@ -14,11 +14,11 @@ class NotJson(Exception):
     """Bytes that are no JSON, or JSON that says something twice. The message is a hint."""
 
 
-def loads(data: bytes | str) -> Any:
-    """One JSON value; numbers are kept as they are written, as text. NotJson if it is none."""
+def loads(data: bytes | str, number: Callable[[str], Any] = str) -> Any:
+    """One JSON value; numbers are kept as they are written, as text or what is made of it. NotJson if it is none."""
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_once)
+        return json.loads(text, parse_int=number, parse_float=number, parse_constant=number, object_pairs_hook=_once)
     except UnicodeDecodeError:
         raise NotJson("not UTF-8 text: export it again as UTF-8") from None
     except RecursionError:
