@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from producers.sources.csv_text import load
-from producers.sources.fhir_cells import cells_of
+from producers.sources.fhir_cells import cells_of, own_fields
+from producers.sources.fhir_check import first_of, violations
 from producers.sources.fhir_json import Malformed, Object, load_json, text
-from producers.sources.fhir_questionnaire import Questionnaires, own_score
+from producers.sources.fhir_questionnaire import Questionnaire, Questionnaires, own_score
 from producers.sources.fhir_references import Around, Reader
 from producers.sources.json_text import NotJson, decoded
 from producers.sources.sheet import NOT_SUBMITTED, Refused, RowReason, Sheet
@@ -18,7 +19,7 @@ from schemas.errors import InputRefused
 
 RESPONSE: Final = "QuestionnaireResponse"
 _NOT_SENT: Final = ("in-progress", "stopped")
-_SENT: Final = ("completed", "amended", "entered-in-error")
+_SENT: Final = ("completed", "amended")
 
 
 class _Found(NamedTuple):
@@ -33,7 +34,7 @@ class _Found(NamedTuple):
 
 def read_fhir(file: Path | bytes, questionnaires: Sequence[Path | bytes] = ()) -> Iterator[Sheet | Refused]:
     """The responses of a file. InputRefused, before the first, if it has none or a Questionnaire is none."""
-    known = Questionnaires.of([one for given in questionnaires for one in _questionnaires(given)])
+    own = tuple(Questionnaire(one, is_given=True) for given in questionnaires for one in _questionnaires(given))
     name, data = load(file)
     around, count = Around(), 0
     # the file is gone through twice, so that a large one need not be held as objects
@@ -43,7 +44,7 @@ def read_fhir(file: Path | bytes, questionnaires: Sequence[Path | bytes] = ()) -
             count += text(found.resource, "resourceType") == RESPONSE
     if not count:
         raise InputRefused(f"{name}: there is no {RESPONSE} in it: export the answers, not the questions or the people")
-    known = known.with_more(around.questionnaires())
+    known = Questionnaires(own, tuple(Questionnaire(one) for one in around.questionnaires()))
     return (one for found in _resources(name, data) for one in _outcome(found, around, known))
 
 
@@ -122,10 +123,17 @@ def _outcome(found: _Found, around: Around, known: Questionnaires) -> Iterator[S
 
 def _sheet(line: int, reader: Reader, known: Questionnaires) -> Sheet | Refused:
     status = text(reader.response, "status")
+    if status == "entered-in-error":
+        # whatever it says is taken back, so it need not be right
+        return Sheet(line, own_fields(reader), withdrawn=True)
     if status not in (*_SENT, *_NOT_SENT):
         raise Malformed("$status", "status is none that FHIR has: correct the program that wrote it")
     questionnaire = known.of_response(reader)
     cells = cells_of(reader, questionnaire.score if questionnaire else own_score)
+    wrong = first_of(violations(reader.response, questionnaire)) if questionnaire else None
+    if questionnaire and wrong:
+        link = wrong.link if questionnaire.is_given and (wrong.link or "").isprintable() else None
+        return Refused(line, link, str(RowReason.QUESTIONNAIRE), wrong.hint)
     if status in _NOT_SENT:
         return Refused(line, "$status", str(RowReason.NOT_SUBMITTED), NOT_SUBMITTED)
-    return Sheet(line, cells, withdrawn=status == "entered-in-error")
+    return Sheet(line, cells)

@@ -6,51 +6,17 @@ named `linkId#1`, `linkId#2` and so on in the order of the resource, and nothing
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-from producers.sources.fhir_json import Malformed, Number, Object, objects, part, strict_objects, string, text
+from producers.sources.fhir_json import Number, Object, objects, part, string, text
 from producers.sources.fhir_references import Reader
+from producers.sources.fhir_shape import answer_items, value_of
 from producers.sources.mapping import tidy
-
-VALUES: Final = {
-    **dict.fromkeys(("valueInteger", "valueDecimal"), Number),
-    "valueBoolean": bool,
-    **dict.fromkeys(("valueDate", "valueDateTime", "valueInstant", "valueTime", "valueString", "valueUri"), str),
-    **dict.fromkeys(("valueCoding", "valueQuantity", "valueAttachment", "valueReference"), dict),
-}
-"""What an answer may be called in any version of FHIR, and what JSON it is."""
 
 _VERSION: Final = re.compile(r"[0-9]{1,7}")
 Score = Callable[[str, Object, Object], str | None]
 """From linkId, answer and its coding to the number it stands for, if one is known."""
-
-
-def answer_items(response: Object) -> Iterator[tuple[str, list[Object]]]:
-    """Every item at any depth: its linkId and its answers. Malformed if the resource is not built as FHIR says."""
-    waiting = strict_objects(response, "item")[::-1]
-    while waiting:
-        item = waiting.pop()
-        link = item.get("linkId")
-        if not isinstance(link, str) or not link.strip():
-            raise Malformed("linkId", "an item has no linkId, or one that is no text: correct the program")
-        answers = strict_objects(item, "answer")
-        yield link, answers
-        below = [*(one for answer in answers for one in strict_objects(answer, "item")), *strict_objects(item, "item")]
-        waiting += reversed(below)
-
-
-def value_of(answer: Object) -> tuple[str, Any] | None:
-    """The name and value of an answer; None if it has none. Malformed if it has two, or none that FHIR knows."""
-    names = [name for name in answer if name.startswith("value")]
-    if not names:
-        return None
-    if len(names) > 1:
-        raise Malformed("answer", "an answer has two values where one is allowed: correct the program that wrote it")
-    name, value = names[0], answer[names[0]]
-    if name not in VALUES or not isinstance(value, VALUES[name]):
-        raise Malformed("answer", "an answer has a value of a type that FHIR does not have: correct the program")
-    return name, value
 
 
 def cells_of(reader: Reader, score: Score) -> dict[str, str]:

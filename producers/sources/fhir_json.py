@@ -60,10 +60,10 @@ def extensions(value: Any, urls: Sequence[str]) -> Iterator[Object]:
 
 
 def strict_objects(value: Object, name: str) -> list[Object]:
-    """The objects of the list under a name, which may be left out. Malformed if anything else is there."""
-    found = value.get(name, [])
-    if not isinstance(found, list):
-        raise Malformed(name, f"{name} must be a list: correct the program that wrote it")
-    if not all(isinstance(one, dict) for one in found):
+    """The objects of the list under a name, which may be left out or null. Malformed if anything else is there."""
+    found = value.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise Malformed(name, f"{name} must be a list of objects: correct the program that wrote it")
     return found

@@ -1,6 +1,6 @@
 """The FHIR Questionnaire that a response answers: its items, their options, and the scores of these."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -23,9 +23,13 @@ Coding = tuple[str, str]
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """One Questionnaire. Wrong parts of it are passed over: it is not what is checked."""
+    """One Questionnaire. Wrong parts of it are passed over: it is not what is checked.
+
+    One that is given is the hospital's own; others come with the answers, and may say anything.
+    """
 
     resource: Object = field(repr=False)
+    is_given: bool = False
 
     @cached_property
     def url(self) -> str:
@@ -139,29 +143,26 @@ def _chosen(scores: dict[Coding, str], coding: Object) -> str | None:
 
 @dataclass(frozen=True)
 class Questionnaires:
-    """Those that are known."""
+    """Those that are known: given ones, and others that came with the answers."""
 
-    known: tuple[Questionnaire, ...] = ()
-
-    @classmethod
-    def of(cls, resources: Iterable[Object]) -> "Questionnaires":
-        """Those of resources."""
-        return cls(tuple(Questionnaire(one) for one in resources))
-
-    def with_more(self, resources: Iterable[Object]) -> "Questionnaires":
-        """These first, then others."""
-        return Questionnaires((*self.known, *self.of(resources).known))
+    given: tuple[Questionnaire, ...] = ()
+    other: tuple[Questionnaire, ...] = ()
 
     def of_response(self, reader: Reader) -> Questionnaire | None:
         """The one a response answers, or None if it is not known."""
-        named = text(reader.response, "questionnaire") or text(part(reader.response, "questionnaire"), "reference")
+        canonical, reference = text(reader.response, "questionnaire"), part(reader.response, "questionnaire")
+        named = canonical or text(reference, "reference")
         if named.startswith("#"):
             inside = reader.contained("Questionnaire")
             return next((Questionnaire(one) for one in inside if text(one, "id") == named[1:]), None)
+        known = self.given or self.other
         if not named:
-            return self.known[0] if len(self.known) == 1 else None
+            return known[0] if len(known) == 1 else None
         url, _, version = named.partition("|")
-        same = [one for one in self.known if one.url == url and (not version or one.version in ("", version))]
-        exact = [one for one in same if one.version == version]
-        by_id = [one for one in self.known if one.id and url.rpartition("/")[2] == one.id and one.url in ("", url)]
-        return next(iter([*exact, *same, *by_id]), None)
+        same = [one for one in (*self.given, *self.other) if not version or one.version in ("", version)]
+        exact = [one for one in same if one.url == url and one.version == version]
+        by_url = [one for one in same if one.url == url]
+        # a canonical address of another Questionnaire may end in the same id
+        is_place = not canonical or ":" not in url
+        by_id = [one for one in same if one.id and url.rpartition("/")[2] == one.id and (is_place or not one.url)]
+        return next(iter([*exact, *by_url, *by_id]), None)
