@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.plan_commands": ("plan",),
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit", "organisation"),
+    "deploy.redcap_command": ("redcap",),
     "producers.commands": ("simulate", "mapping"),
     "producers.key_commands": ("keystore",),
     "stream_processors.commands": ("dry-run", "worker", "writer"),

@@ -19,7 +19,8 @@ from producers.sources.drafts import to_event
 from producers.sources.mapping import Mapping
 from producers.sources.registry import SOURCES, Extra, SourceName, read
 from producers.sources.sheet import Refused
-from tests.exports import EXPORTS, Export
+from tests.exports import EXPORTS
+from tests.surveyed import Export
 
 CATALOGUE = catalogue()
 KEYS = RoundKeys.derive(b"t" * 32, b"c" * 32)

@@ -152,14 +152,19 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
         ) from None
 
 
-def read_password(path: Path) -> str:
+def read_password(path: Path, setting: str = "sasl_password_file", what: str = "password") -> str:
     """The password that a file holds on its only line; SettingsError, which does not quote it, if it cannot serve."""
     try:
         text = path.read_bytes().decode().removesuffix("\n").removesuffix("\r")
     except OSError as error:
-        raise SettingsError(f"cannot read sasl_password_file {path}: {error.strerror}") from None
+        raise SettingsError(f"cannot read {setting} {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{path} must hold the password in UTF-8") from None
+        raise SettingsError(f"{path} must hold the {what} in UTF-8") from None
     if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
-        raise SettingsError(f"{path} must hold the password on one line, and nothing else")
+        raise SettingsError(f"{path} must hold the {what} on one line, and nothing else")
     return text
+
+
+def read_token(path: Path) -> str:
+    """The API token of a REDCap project, from its file; SettingsError, which does not quote it, if it cannot serve."""
+    return read_password(path, "redcap_token_file", "token")

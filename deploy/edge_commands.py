@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,9 +15,11 @@ from deploy.round_options import Facility, Yes, announce, ask
 from deploy.rounds import organisation_of
 from deploy.settings import Settings
 from deploy.submit import Reading, fitted, keys_of, read_files, send, terms_of
+from producers.sources.fhir import read_checks
 from producers.sources.organisation_file import load_organisation
-from producers.sources.refusals import reasons, write_refused
+from producers.sources.refusals import as_rows, reasons, write_refused
 from producers.sources.registry import Extra, SourceName
+from schemas.errors import InputRefused
 from schemas.organisation import Organisation, organisation
 from schemas.organisation_changes import Change, changes
 
@@ -31,6 +34,12 @@ Examples:
 wardpulse submit --source csv export.csv --mapping mapping.yaml --dry-run
 
 wardpulse submit --source csv export.csv --mapping mapping.yaml --round 2026-W47 --refused refused.csv
+
+wardpulse submit --source fhir responses.ndjson --questionnaire pulse.json --mapping fhir.yaml --round 2026-W47
+
+Without a mapping FHIR responses can be checked against their Questionnaire:
+
+wardpulse submit --source fhir response.json --questionnaire pulse.json --dry-run
 """
 _ORGANISATION_HELP = """Announce and show a facility's organisation: its levels, units and headcounts."""
 _ANNOUNCE_HELP = """Announce the organisation of a facility, from a YAML file.
@@ -65,8 +74,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _submit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The export.", exists=True, dir_okay=False)],
-    mapping: Annotated[Path, typer.Option(help="How to read it, YAML.", exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The export.", exists=True, dir_okay=False)],
+    mapping: Annotated[Path | None, typer.Option(help="How to read it, YAML.", exists=True, dir_okay=False)] = None,
     source: Annotated[SourceName, typer.Option(help="What kind of file it is.")] = "csv",
     questionnaire: Questionnaires = None,
     dictionary: Dictionary = None,
@@ -76,8 +85,16 @@ def _submit(
     refused: Annotated[Path | None, typer.Option(help="File for all refusals, CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
+    if mapping is None:
+        _check_questionnaires(files, questionnaire or [], source, dry_run, refused)
+        return
     with working().status("Reading"):
         reading = read_files(files, mapping, round, source, Extra(tuple(questionnaire or ()), dictionary))
+    deliver(reading, dry_run, strict, refused, as_json)
+
+
+def deliver(reading: Reading, dry_run: bool, strict: bool, refused: Path | None, as_json: bool) -> None:
+    """Send what was read into its round, or say what would be sent; InputRefused if there is nothing to send."""
     if dry_run:
         _report(reading, "would be sent", refused, as_json)
         reading.check_usable(strict)
@@ -96,6 +113,27 @@ def _submit(
     reading.check_usable(strict)
 
 
+def _check_questionnaires(
+    files: list[Path], questionnaires: list[Path], source: SourceName, dry_run: bool, refused: Path | None
+) -> None:
+    """Without a mapping nothing can be sent, but FHIR responses can be held against their Questionnaire."""
+    if source != "fhir" or not dry_run:
+        raise typer.BadParameter(
+            "--mapping is needed: it says what the file's names mean; wardpulse mapping init writes a first one"
+        )
+    found = [(file, *one) for file in files for one in read_checks(file, questionnaires)]
+    wrong = [replace(problem, file=str(file)) for file, _, problem in found if problem is not None]
+    unfinished = sum(problem is None and not is_final for _, is_final, problem in found)
+    typer.echo(f"{len(found) - len(wrong)} responses can be read, {unfinished} of them not sent off")
+    typer.echo("without a mapping no answer is looked at further, and nothing can be sent")
+    if refused is not None:
+        write_refused(wrong, refused)
+    if wrong:
+        shown = _first_of_each(as_rows(wrong))
+        print_rows(shown, False, tuple(shown[0]), "")
+        raise InputRefused(f"{len(wrong)} of {len(found)} responses are refused ({reasons(wrong)})")
+
+
 def _report(reading: Reading, what: str, refused: Path | None, as_json: bool) -> None:
     if refused is not None:
         write_refused(reading.refused, refused)
@@ -108,7 +146,7 @@ def _report(reading: Reading, what: str, refused: Path | None, as_json: bool) ->
         days, units = sorted(draft.submitted_on for draft in mine), {draft.node for draft in mine}
         typer.echo(f"{form}: {len(mine)} answer sheets {what}, dated {days[0]} to {days[-1]}, from {len(units)} units")
     for form, count in sorted(Counter(one.form for one in reading.withdrawn).items()):
-        typer.echo(f"{form}: {count} answer sheets taken back {what}")
+        typer.echo(f"{form}: {count} withdrawals {what}")
     typer.echo(f"{len(reading.refused)} refused" + (f": {reasons(reading.refused)}" if reading.refused else ""))
     shown = _first_of_each(reading.refusals())
     if shown:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from deploy.connection import Connection, read_password
+from deploy.connection import Connection, read_password, read_token
 from deploy.doctor import (
     FLOWS,
     Echoes,
@@ -118,7 +118,7 @@ def _mode(path: Path) -> int:
 def _keys(settings: Settings, known: Ledger | Unseen) -> list[Finding]:
     rows = _seen(lambda: _keystore_rows(settings))
     found = [_round_keys(rows, known), _trusted(settings, rows), _audit_key(settings.audit_key_file)]
-    found += [_secret_file(check, path, read) for check, path, read in _kafka_secrets(settings) if path is not None]
+    found += [_secret_file(check, path, read) for check, path, read in _secrets(settings) if path is not None]
     if isinstance(rows, Unseen):
         return [Finding("keystores", rows.state, rows.why, rows.do), *found]
     return [*check_keystores(rows), *found]
@@ -168,10 +168,11 @@ def _audit_key(path: Path | None) -> Finding:
     return Finding("audit key", "ok", "readable")
 
 
-def _kafka_secrets(settings: Settings) -> list[tuple[str, Path | None, Callable[[Path], object]]]:
+def _secrets(settings: Settings) -> list[tuple[str, Path | None, Callable[[Path], object]]]:
     return [
         ("kafka password", settings.sasl_password_file, read_password),
         ("kafka client key", settings.ssl_key_location, _read_key),
+        ("redcap token", settings.redcap_token_file, read_token),
     ]
 
 

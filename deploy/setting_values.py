@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from schemas.policy import FLOORS
+
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def text_line(text: str) -> str:
@@ -86,6 +90,25 @@ def listen_address(text: str) -> str:
     if text and not (host and colon and port.isascii() and port.isdigit() and int(port[:6]) < 65_536):
         raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464, or empty for none")
     return text
+
+
+def redcap_address(text: str) -> str:
+    """The address of REDCap's API, or nothing; unencrypted only to this machine, since each request has the token."""
+    if not text:
+        return text
+    try:
+        parts = urlsplit(text_line(text))
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("must be an address such as https://redcap.example.org/api/") from None
+    path = parts.path.removesuffix("/")
+    if not host or parts.scheme not in ("http", "https") or not path.endswith("/api"):
+        raise ValueError("must be an address such as https://redcap.example.org/api/")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("may hold neither user, password, ? nor #: the token has a file of its own")
+    if parts.scheme == "http" and host not in _THIS_MACHINE:
+        raise ValueError("must begin with https: token and answers would go unencrypted")
+    return f"{parts.scheme}://{parts.netloc}{path}/"
 
 
 def one_of(*known: str) -> Callable[[str], str]:

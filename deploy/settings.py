@@ -139,6 +139,19 @@ class Settings:
         "writer, edge",
         path=True,
     )
+    redcap_url: str = _setting(
+        "", kinds.redcap_address, "Address of REDCap's API, such as `https://redcap.example.org/api/`.", "edge"
+    )
+    redcap_token_file: Path | None = _setting(
+        None, kinds.path, "File with the REDCap project's API token on one line.", "edge", path=True
+    )
+    redcap_ca_location: Path | None = _setting(
+        None,
+        kinds.path,
+        "PEM file of the authorities that may vouch for REDCap; without it, those that browsers trust.",
+        "edge",
+        path=True,
+    )
     metrics: str = _setting(
         "",
         kinds.listen_address,

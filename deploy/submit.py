@@ -68,10 +68,18 @@ def read_files(
     files: Sequence[Path], mapping_file: Path, round: str | None, source: SourceName = "csv", extra: Extra = NOTHING
 ) -> Reading:
     """Read exports by their mapping alone; nothing is asked of a broker."""
+    mapping = mapping_for(mapping_file, round, source)
+    return sorted_out(mapping, [one for file in files for one in _read(file, mapping, source, extra, len(files) > 1)])
+
+
+def mapping_for(mapping_file: Path, round: str | None, source: SourceName) -> Mapping:
+    """The mapping of a source, for a round if it or the caller names one."""
     mapping = load_mapping(mapping_file, catalogue(), SOURCES[source].completed)
-    if round is not None or mapping.round is not None:
-        mapping = for_round(mapping, round)
-    found = [one for file in files for one in _read(file, mapping, source, extra, len(files) > 1)]
+    return mapping if round is None and mapping.round is None else for_round(mapping, round)
+
+
+def sorted_out(mapping: Mapping, found: Sequence[Outcome]) -> Reading:
+    """What was read, with everything refused that is outside the dates of the mapping, if it has any."""
     usable = [one for one in found if not isinstance(one, Refused)]
     refused = [one for one in found if isinstance(one, Refused)]
     if mapping.dates is not None:

@@ -7,6 +7,7 @@ WardpulseError
    |- SettingsError       78  a setting, key or file is missing or not allowed
    |- BrokerUnavailable   69  Kafka cannot be read or written
    |  |- AccessRefused    77  Kafka refuses this user, or what it asks for
+   |- SourceRefused       77  a survey system refuses its token, or what is asked with it
    |- SinkUnavailable     69  ClickHouse cannot be written
    |- LogTruncated        74  the log no longer holds what is needed
    |- InputRefused        65  a file given on the command line cannot be used
@@ -97,6 +98,12 @@ class BrokerUnavailable(FatalError):
 
 class AccessRefused(BrokerUnavailable):
     """Kafka refuses the user or password, or the user may not do what is needed."""
+
+    exit_code = 77
+
+
+class SourceRefused(FatalError):
+    """A survey system refuses the token, or its user may not do what is needed."""
 
     exit_code = 77
 

@@ -161,7 +161,7 @@ def _outcomes(found: Sheet | Refused, layout: _Layout) -> Iterator[Outcome]:
     try:
         _check_accepted(found.cells, layout.mapping)
         response, person = _who(found.cells, layout.mapping)
-        if found.withdrawn:
+        if found.withdrawn or _is_taken_back(found.cells, layout.mapping):
             yield from (Withdrawal(found.line, form.id, person, response) for form, _ in layout.forms)
             return
         row = _row(found.cells, response, person, layout)
@@ -187,6 +187,11 @@ def _check_accepted(cells: Cells, mapping: SurveyMapping) -> None:
     for rule in mapping.accept:
         if tidy(cells.get(rule.column, "")) not in rule.values:
             raise _Unfit(RowReason.NOT_ACCEPTED, "the mapping accepts other values only", rule.column)
+
+
+def _is_taken_back(cells: Cells, mapping: SurveyMapping) -> bool:
+    rule = mapping.withdrawn
+    return rule is not None and tidy(cells.get(rule.column, "")) in rule.values
 
 
 def _who(cells: Cells, mapping: SurveyMapping) -> tuple[str, str | None]:

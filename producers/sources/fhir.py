@@ -1,139 +1,222 @@
-"""FHIR: QuestionnaireResponses of R4, R4B, R5 or STU3 as JSON: one, a Bundle of them, or NDJSON as bulk exports are.
+"""FHIR QuestionnaireResponses of R4, R4B, R5 and STU3: a resource, a Bundle, or NDJSON.
 
-Other resources are looked at only to find out where somebody works.
+A cell is named by the linkId of its item. Where an item has several answers, or a linkId stands at several places, the
+cells are `linkId#1`, `linkId#2`, and there is none without a number. Of a coded answer a cell holds the weight, if the
+answer or the Questionnaire gives it one, else the code. The fields of a response itself begin with `$`:
+
+- `$id`, `$status`, `$authored`, `$questionnaire` (without its version) and `$questionnaire.version`;
+- `$revision`: the version on the server, if it is a number; else 0, or 1 for what was amended;
+- `$author`, `$source`, `$subject`: who they are, for `columns.person`; they are never sent;
+- `$organization`, `$location`: of the author's role, the author, or the subject; with `.identifier` their number;
+- `$tag:SYSTEM`: the code of that system among the tags; `$tag`, if there is one tag.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from producers.sources.csv_text import load
-from producers.sources.fhir_cells import cells_of, own_fields
-from producers.sources.fhir_check import first_of, violations
-from producers.sources.fhir_json import Malformed, Object, load_json, text
-from producers.sources.fhir_questionnaire import Questionnaire, Questionnaires, own_score
-from producers.sources.fhir_references import Around, Reader
-from producers.sources.json_text import NotJson, decoded
+from producers.sources.fhir_check import violations
+from producers.sources.fhir_questionnaire import Questionnaire, read_questionnaires, value_of, weight_of
+from producers.sources.fhir_resources import (
+    Found,
+    Resource,
+    block,
+    id_of,
+    identifier_of,
+    objects,
+    read_resources,
+    text,
+)
+from producers.sources.fhir_shape import Violation, shape_violations
+from producers.sources.json_text import text_of
 from producers.sources.sheet import NOT_SUBMITTED, Refused, RowReason, Sheet
-from schemas.errors import InputRefused
 
-RESPONSE: Final = "QuestionnaireResponse"
-_NOT_SENT: Final = ("in-progress", "stopped")
-_SENT: Final = ("completed", "amended")
-
-
-class _Found(NamedTuple):
-    """A resource, or why there is none; `line` of its file or its number there."""
-
-    line: int
-    resource: Any
-    full_url: str = ""
-    hint: str = ""
-    reason: RowReason = RowReason.WRONG_SHAPE
+_PARTIAL: Final = ("in-progress", "stopped")
+_FINAL: Final = ("completed", "amended", "entered-in-error")
+_LONGEST_VERSION: Final = 7
+Weights = Mapping[tuple[str, str, str], str]
 
 
 def read_fhir(file: Path | bytes, questionnaires: Sequence[Path | bytes] = ()) -> Iterator[Sheet | Refused]:
-    """The responses of a file. InputRefused, before the first, if it has none or a Questionnaire is none."""
-    own = tuple(Questionnaire(one, is_given=True) for given in questionnaires for one in _questionnaires(given))
-    name, data = load(file)
-    around, count = Around(), 0
-    # the file is gone through twice, so that a large one need not be held as objects
-    for found in _resources(name, data):
-        if not found.hint:
-            around.add(found.resource, found.full_url)
-            count += text(found.resource, "resourceType") == RESPONSE
-    if not count:
-        raise InputRefused(f"{name}: there is no {RESPONSE} in it: export the answers, not the questions or the people")
-    known = Questionnaires(own, tuple(Questionnaire(one) for one in around.questionnaires()))
-    return (one for found in _resources(name, data) for one in _outcome(found, around, known))
+    """The responses of a file, checked against the Questionnaires given.
+
+    InputRefused, before the first, if the file holds none, or if a Questionnaire cannot be used.
+    """
+    known = read_questionnaires(questionnaires)
+    weights = {id(one): _weights(one) for one in known}
+    found = read_resources(file, "QuestionnaireResponse")
+    return (one if isinstance(one, Refused) else _sheet(one, known, weights) for one in found)
 
 
-def _questionnaires(given: Path | bytes) -> list[Object]:
-    name, data = load(given)
-    found = [one.resource for one in _resources(name, data) if text(one.resource, "resourceType") == "Questionnaire"]
-    if not found:
-        raise InputRefused(f"{name}: there is no FHIR Questionnaire in it: give the questions that the answers are to")
+def read_checks(
+    file: Path | bytes, questionnaires: Sequence[Path | bytes] = ()
+) -> Iterator[tuple[bool, Refused | None]]:
+    """For every response of a file whether it was sent off, and why it is refused, whatever a mapping may say."""
+    known = read_questionnaires(questionnaires)
+    for one in read_resources(file, "QuestionnaireResponse"):
+        if isinstance(one, Refused):
+            yield False, one
+        else:
+            yield one.resource.get("status") in _FINAL, check(one, known)
+
+
+def check(found: Found, known: Sequence[Questionnaire]) -> Refused | None:
+    """Why a response cannot be used, whatever a mapping may say; None if it fits."""
+    form = _questionnaire_of(found, known)
+    broken = list(violations(found.resource, form) if form else shape_violations(found.resource))
+    if broken:
+        return _refused(found.line, broken, form)
+    if found.resource.get("status") not in _PARTIAL + _FINAL:
+        return Refused(found.line, "$status", str(RowReason.WRONG_SHAPE), "a status that FHIR does not have")
+    return None
+
+
+def _sheet(found: Found, known: Sequence[Questionnaire], weights: Mapping[int, Weights]) -> Sheet | Refused:
+    status = found.resource.get("status")
+    # what is taken back may have lost its content; only who and what it was matters
+    if status == "entered-in-error":
+        return Sheet(found.line, _own_fields(found), withdrawn=True)
+    refused = check(found, known)
+    if refused is not None:
+        return refused
+    if status in _PARTIAL:
+        return Refused(found.line, "$status", str(RowReason.NOT_SUBMITTED), f"{NOT_SUBMITTED}: it is {status}")
+    form = _questionnaire_of(found, known)
+    answers = _answers(found.resource, weights[id(form)] if form else {})
+    return Sheet(found.line, {**answers, **_own_fields(found)})
+
+
+def _refused(line: int, broken: Sequence[Violation], form: Questionnaire | None) -> Refused:
+    more = f"; and {len(broken) - 1} more" if len(broken) > 1 else ""
+    reason = RowReason.QUESTIONNAIRE if broken[0].link else RowReason.WRONG_SHAPE
+    if form is None or broken[0].link is None:
+        hint = f"{broken[0].rule}{more}: correct the system that wrote it"
+    else:
+        hint = f"{broken[0].rule}{more}: correct it at the source, or the questionnaire"
+    return Refused(line, broken[0].link, str(reason), hint)
+
+
+def _questionnaire_of(found: Found, known: Sequence[Questionnaire]) -> Questionnaire | None:
+    """The Questionnaire that a response names; the only one given, if it names none."""
+    url, version = _named(found.resource)
+    if not url:
+        return known[0] if len(known) == 1 else None
+    fitting = [one for one in known if url == one.url or (one.id and f"/{url}".endswith(f"/Questionnaire/{one.id}"))]
+    exact = [one for one in fitting if not version or not one.version or version == one.version]
+    return next(iter(exact), None)
+
+
+def _named(resource: Resource) -> tuple[str, str]:
+    """Address and version of the Questionnaire; STU3 names it by a reference."""
+    named = text(resource, "questionnaire") or text(resource.get("questionnaire"), "reference")
+    url, _, version = named.partition("|")
+    return url, version
+
+
+def _weights(form: Questionnaire) -> Weights:
+    found: dict[tuple[str, str, str], str] = {}
+    for item in form.all_items():
+        for option in item.options or ():
+            if option.kind == "Coding" and option.weight is not None:
+                found[item.link, text(option.value, "system"), text(option.value, "code")] = option.weight
+                found.setdefault((item.link, "", text(option.value, "code")), option.weight)
     return found
 
 
-def _resources(name: str, data: bytes) -> Iterator[_Found]:
-    """Every resource of a file, Bundles opened. InputRefused if the file is neither JSON nor lines of it."""
-    try:
-        whole = load_json(decoded(data))
-    except NotJson as error:
-        yield from _lines(name, data, str(error))
-        return
-    if not isinstance(whole, dict) or not text(whole, "resourceType"):
-        raise InputRefused(f"{name}: is JSON, but no FHIR resource: export a {RESPONSE}, a Bundle or NDJSON of them")
-    yield from _opened(_Found(1, whole), numbered=True)
+def _answers(resource: Resource, weights: Weights) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    waiting = [resource]
+    while waiting:
+        element = waiting.pop(0)
+        for item in objects(element, "item"):
+            answers = objects(item, "answer")
+            given = [_cell(text(item, "linkId"), answer, weights) for answer in answers]
+            found.setdefault(text(item, "linkId"), []).extend(one for one in given if one is not None)
+            waiting += [item, *answers]
+    cells = {}
+    for link, values in found.items():
+        if len(values) == 1:
+            cells[link] = values[0]
+        cells |= {f"{link}#{number}": value for number, value in enumerate(values, 1) if len(values) > 1}
+    return cells
 
 
-def _lines(name: str, data: bytes, why: str) -> Iterator[_Found]:
-    content = decoded(data)
-    lines: list[Any] = content.split(b"\n") if isinstance(content, bytes) else content.split("\n")
-    if not any(text(_line(0, line).resource, "resourceType") for line in lines):
-        raise InputRefused(f"{name}: {why}")
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield from _opened(_line(number, line))
+def _cell(link: str, answer: Resource, weights: Weights) -> str | None:
+    kind, value = value_of(answer)
+    if kind != "Coding":
+        own = weight_of(block(answer, f"_value{kind}")) if kind else None
+        return own or (text_of(value) if kind else None)
+    code, system = text(value, "code"), text(value, "system")
+    known = weights.get((link, system, code)) if system else weights.get((link, "", code))
+    return weight_of(value, answer) or known or code or None
 
 
-def _line(number: int, line: bytes | str) -> _Found:
-    try:
-        return _Found(number, load_json(line))
-    except NotJson as error:
-        return _Found(number, None, "", str(error), RowReason.UNREADABLE_ROW)
+def _own_fields(found: Found) -> dict[str, str]:
+    resource = found.resource
+    url, version = _named(resource)
+    own = {
+        "$id": text(resource, "id"),
+        "$status": text(resource, "status"),
+        "$authored": text(resource, "authored"),
+        "$questionnaire": url,
+        "$questionnaire.version": version,
+        "$revision": _revision(resource),
+        **{f"${name}": _who(found, resource.get(name)) for name in ("author", "source", "subject")},
+    }
+    return own | _places(found) | _tags(resource)
 
 
-def _opened(found: _Found, *, numbered: bool = False) -> Iterator[_Found]:
-    """A resource, or those of a Bundle, each with its number there if it is not a line of its own."""
-    if found.hint:
-        yield found
-    elif not isinstance(found.resource, dict) or not text(found.resource, "resourceType"):
-        yield found._replace(hint="not a FHIR resource: export it again")
-    elif text(found.resource, "resourceType") != "Bundle":
-        yield found
-    else:
-        for number, entry in enumerate(_entries(found.resource), 1):
-            at = _Found(number if numbered else found.line, None)
-            yield from _entry(at, entry)
+def _revision(resource: Resource) -> str:
+    # never a time: it would tell when somebody answered
+    version = text(block(resource, "meta"), "versionId")
+    if version.isascii() and version.isdigit() and len(version) <= _LONGEST_VERSION:
+        return version
+    return "1" if resource.get("status") == "amended" else "0"
 
 
-def _entries(bundle: Object) -> list[Any]:
-    entries = bundle.get("entry", [])
-    return entries if isinstance(entries, list) else [entries]
+def _who(found: Found, reference: Any) -> str:
+    """What names a person: of a role the one who has it. A mark within the response alone names nobody."""
+    if not isinstance(reference, dict):
+        return ""
+    resolved = found.resolved(reference)
+    if text(resolved, "resourceType") == "PractitionerRole":
+        reference = block(resolved, "practitioner")
+        resolved = found.resolved(reference)
+    target = text(reference, "reference")
+    number = identifier_of(reference, resolved)
+    return number if not target or target.startswith(("#", "urn:")) else target
 
 
-def _entry(at: _Found, entry: Any) -> Iterator[_Found]:
-    if not isinstance(entry, dict) or not isinstance(entry.get("resource", {}), dict):
-        yield at._replace(hint="an entry of the Bundle is no object with a resource: export it again")
-    elif text(entry.get("resource"), "resourceType"):
-        yield at._replace(resource=entry["resource"], full_url=text(entry, "fullUrl"))
+def _places(found: Found) -> dict[str, str]:
+    """Organisation and location of the author's role; else of author or subject, if they are one."""
+    role: Resource = {}
+    for name in ("author", "subject"):
+        reference = found.resource.get(name)
+        resolved = found.resolved(reference)
+        if name == "author" and text(resolved, "resourceType") == "PractitionerRole":
+            locations = objects(resolved, "location")
+            role = {
+                "organization": resolved.get("organization"),
+                "location": locations[0] if len(locations) == 1 else None,
+            }
+            break
+        kind = text(resolved, "resourceType") or _kind(reference)
+        if kind in ("Organization", "Location"):
+            role.setdefault(kind.lower(), reference)
+    places = {}
+    for name in ("organization", "location"):
+        resolved = found.resolved(role.get(name))
+        places[f"${name}"] = id_of(role.get(name)) or text(resolved, "id")
+        places[f"${name}.identifier"] = identifier_of(role.get(name), resolved)
+    return places
 
 
-def _outcome(found: _Found, around: Around, known: Questionnaires) -> Iterator[Sheet | Refused]:
-    if found.hint:
-        yield Refused(found.line, None, str(found.reason), found.hint)
-    elif text(found.resource, "resourceType") == RESPONSE:
-        try:
-            yield _sheet(found.line, Reader(found.resource, around), known)
-        except Malformed as error:
-            yield Refused(found.line, error.column, str(RowReason.WRONG_SHAPE), error.hint)
+def _kind(reference: Any) -> str:
+    parts = text(reference, "reference").split("/_history/")[0].split("/")
+    return parts[-2] if len(parts) > 1 else text(reference, "type")
 
 
-def _sheet(line: int, reader: Reader, known: Questionnaires) -> Sheet | Refused:
-    status = text(reader.response, "status")
-    if status == "entered-in-error":
-        # whatever it says is taken back, so it need not be right
-        return Sheet(line, own_fields(reader), withdrawn=True)
-    if status not in (*_SENT, *_NOT_SENT):
-        raise Malformed("$status", "status is none that FHIR has: correct the program that wrote it")
-    questionnaire = known.of_response(reader)
-    cells = cells_of(reader, questionnaire.score if questionnaire else own_score)
-    wrong = first_of(violations(reader.response, questionnaire)) if questionnaire else None
-    if questionnaire and wrong:
-        link = wrong.link if questionnaire.is_given and (wrong.link or "").isprintable() else None
-        return Refused(line, link, str(RowReason.QUESTIONNAIRE), wrong.hint)
-    if status in _NOT_SENT:
-        return Refused(line, "$status", str(RowReason.NOT_SUBMITTED), NOT_SUBMITTED)
-    return Sheet(line, cells)
+def _tags(resource: Resource) -> dict[str, str]:
+    tags = objects(resource.get("meta"), "tag")
+    found = {f"$tag:{text(tag, 'system')}": text(tag, "code") for tag in tags}
+    return found | ({"$tag": text(tags[0], "code")} if len(tags) == 1 else {})

@@ -1,166 +1,112 @@
-"""A response against the Questionnaire it answers: what FHIR R4 and SDC demand and the two resources alone can tell.
+"""A QuestionnaireResponse against its Questionnaire: the rules of FHIR and SDC that need no terminology server, no
+units of measure, no FHIRPath and no regular expressions.
 
-Not told, and so accepted: codes of ValueSets that are elsewhere, FHIRPath (invariants, calculated bounds, conditions
-in FHIRPath), patterns (`regex`), and conversions between units other than a few.
+https://hl7.org/fhir/R4/questionnaireresponse.html and https://hl7.org/fhir/uv/sdc. The order of items is not checked:
+it says nothing about an answer. False alarms would lose answers, so what cannot be decided here passes.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from producers.sources.fhir_enable import Scope, is_enabled
-from producers.sources.fhir_json import Object, extensions, objects, text
-from producers.sources.fhir_questionnaire import Questionnaire
-from producers.sources.fhir_rules import problems
-from producers.sources.fhir_shape import is_value
-from producers.sources.fhir_values import decimal_of
+from producers.sources.fhir_answers import answer_violations
+from producers.sources.fhir_enabled import is_enabled
+from producers.sources.fhir_questionnaire import Item, Questionnaire, value_of
+from producers.sources.fhir_resources import Resource, objects, text
+from producers.sources.fhir_shape import Violation, shape_violations
+from producers.sources.json_text import Number
 
-_OCCURS: Final = "http://hl7.org/fhir/StructureDefinition/questionnaire-{}Occurs"
-_DONE: Final = ("completed", "amended")
-_WITHOUT_ANSWERS: Final = ("group", "display")
-
-
-class Violation(NamedTuple):
-    """What a response has against its Questionnaire. `link` only if it is a linkId of the Questionnaire."""
-
-    link: str | None
-    hint: str
+_NOT_ASKED = ("display", "group", "question")
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
-    """Questions that stand together, and the items of the response that stand where they belong."""
+class _Place:
+    """Where in the response we are: the elements around, outermost first, and whether all must be answered by now."""
 
-    asked: list[Object] = field(repr=False)
-    scope: Scope = field(repr=False)
-
-
-def violations(response: Object, questionnaire: Questionnaire) -> Iterator[Violation]:
-    """Everything a response has against its Questionnaire, from the outside in."""
-    checker = _Checker(questionnaire, text(response, "status") in _DONE)
-    waiting = [_Level(objects(questionnaire.resource, "item"), Scope(objects(response, "item")))]
-    if not _is_list_of_objects(response.get("item", [])):
-        yield Violation(None, "item must be a list of objects: correct the program that wrote it")
-    # no recursion: how deep a resource goes is not for us to choose
-    while waiting:
-        level = waiting.pop()
-        yield from checker.strangers(level)
-        for item in level.asked:
-            yield from checker.item(item, level, waiting)
+    around: tuple[Resource, ...]
+    is_finished: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Checker:
-    questionnaire: Questionnaire
-    done: bool
-
-    def strangers(self, level: _Level) -> Iterator[Violation]:
-        """Items that do not belong where they stand."""
-        here = {text(item, "linkId") for item in level.asked}
-        for item in level.scope.items:
-            link = text(item, "linkId")
-            if link not in here:
-                known = link in self.questionnaire.items
-                wrong = "stands where it does not belong" if known else "is not in the questionnaire"
-                hint = f"an item {wrong}: correct the program that wrote it, or give the right questionnaire"
-                yield Violation(link if known else None, hint)
-
-    def item(self, item: Object, level: _Level, waiting: list[_Level]) -> Iterator[Violation]:
-        """What is wrong with the answers to one question, or with a group; what is below is put on the list."""
-        link = text(item, "linkId")
-        given = level.scope.by_link.get(link, [])
-        enabled = is_enabled(item, level.scope)
-        if self.done and enabled is False and any(_is_answered(one) for one in given):
-            yield Violation(link, "the item is answered though its condition does not hold: correct it at the source")
-        found = self._group(item, given) if text(item, "type") == "group" else self._question(item, given)
-        yield from (Violation(link, hint) for hint in found)
-        if self.done and enabled:
-            yield from (Violation(link, hint) for hint in _missing(item, given))
-        if enabled is not False:
-            waiting += reversed(_below(item, given, level.scope))
-
-    def _group(self, item: Object, given: list[Object]) -> Iterator[str]:
-        if any("answer" in one for one in given):
-            yield "a group is answered, which only a question can be: correct the program that wrote it"
-        if len(given) > 1 and item.get("repeats") is not True:
-            yield "the group is there more than once, and does not repeat: correct it at the source"
-        yield from _too_many(item, given)
-        yield from _of_lists(given)
-
-    def _question(self, item: Object, given: list[Object]) -> Iterator[str]:
-        yield from _of_lists(given)
-        if len(given) > 1:
-            yield "the question is there more than once; its answers belong together: correct the program that wrote it"
-        if text(item, "type") == "display":
-            if any("answer" in one or "item" in one for one in given):
-                yield "a text without a question is answered: correct the program that wrote it"
-            return
-        if any("item" in one for one in given):
-            yield "items below a question belong in its answers: correct the program that wrote it"
-        answers = [answer for one in given for answer in objects(one, "answer")]
-        yield from problems(item, answers, self.questionnaire)
-        yield from _too_many(item, given)
-
-
-def _of_lists(given: list[Object]) -> Iterator[str]:
-    lists = [one[name] for one in given for name in ("answer", "item") if name in one]
-    if not all(map(_is_list_of_objects, lists)):
-        yield "answer and item must be lists of objects: correct the program that wrote it"
-    elif not all(lists):
-        yield "answer and item must not be empty lists: correct the program that wrote it"
-
-
-def _is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
-
-
-def _below(item: Object, given: list[Object], scope: Scope) -> list[_Level]:
-    """The questions below, once for each repetition of a group and each answer."""
-    is_group = text(item, "type") == "group"
-    holders = given if is_group else [answer for one in given for answer in objects(one, "answer")]
-    return [_Level(objects(item, "item"), Scope(objects(holder, "item"), scope)) for holder in holders]
-
-
-def _has_value(answer: Object) -> bool:
-    return any(map(is_value, answer.items()))
-
-
-def _is_answered(item: Object) -> bool:
-    return any(map(_has_value, (answer for many in Scope([item]).answers.values() for answer in many)))
-
-
-def _count(item: Object, given: list[Object]) -> int:
-    if text(item, "type") == "group":
-        return len(given)
-    return sum(_has_value(answer) for one in given for answer in objects(one, "answer"))
-
-
-def _missing(item: Object, given: list[Object]) -> Iterator[str]:
-    if text(item, "type") == "display":
+def violations(response: Resource, questionnaire: Questionnaire) -> Iterator[Violation]:
+    """Every rule the response breaks. What is in progress need not be complete."""
+    broken = list(shape_violations(response))
+    if broken:
+        yield from broken
         return
-    count, least = _count(item, given), _occurs(item, "min")
-    if item.get("required") is True and not count:
-        yield "the questionnaire requires an answer, and there is none: complete it at the source"
-    elif least is not None and count < least:
-        yield "there are fewer answers than the questionnaire requires: complete it at the source"
+    is_finished = response.get("status") not in ("in-progress", "stopped")
+    yield from _children(response, questionnaire.items, _Place((response,), is_finished))
 
 
-def _too_many(item: Object, given: list[Object]) -> Iterator[str]:
-    most = _occurs(item, "max")
-    if most is not None and _count(item, given) > most:
-        yield "there are more answers than the questionnaire allows: correct it at the source"
+def _children(element: Resource, items: Sequence[Item], place: _Place) -> Iterator[Violation]:
+    given: dict[str, list[Resource]] = {}
+    for one in objects(element, "item"):
+        given.setdefault(text(one, "linkId"), []).append(one)
+    if given.keys() - {item.link for item in items}:
+        yield Violation(None, "there is an item that the questionnaire does not have in this place")
+    for item in items:
+        yield from _item(item, given.get(item.link, []), place)
 
 
-def _occurs(item: Object, which: str) -> int | None:
-    found = (decimal_of(one.get("valueInteger")) for one in extensions(item, [_OCCURS.format(which)]))
-    return next((int(number) for number in found if number is not None), None)
+def _item(item: Item, given: list[Resource], place: _Place) -> Iterator[Violation]:
+    enabled = is_enabled(item, place.around)
+    if enabled is False:
+        if any(map(_is_answered, given)):
+            yield Violation(item.link, "it is answered, though by the other answers it was not asked")
+        return
+    if not given:
+        if item.required and place.is_finished and enabled and item.kind != "display":
+            yield Violation(item.link, "it must be answered")
+        return
+    if len(given) > 1 and not (item.repeats and item.kind == "group"):
+        yield Violation(item.link, "it is there more than once")
+    if item.kind == "group":
+        yield from _counted(item, len(given), place)
+    for one in given:
+        yield from (_group if item.kind in _NOT_ASKED else _question)(item, one, place)
 
 
-def first_of(found: Iterator[Violation]) -> Violation | None:
-    """The first violation, which says how many more there are; None if there is none."""
-    first = next(found, None)
-    if first is None:
-        return None
-    more = Counter(found).total()
-    return first._replace(hint=f"{first.hint} (and {more} more)") if more else first
+def _group(item: Item, given: Resource, place: _Place) -> Iterator[Violation]:
+    if objects(given, "answer"):
+        yield Violation(item.link, "it is answered, though it is no question")
+        return
+    yield from _children(given, item.items, _Place((*place.around, given), place.is_finished))
+
+
+def _question(item: Item, given: Resource, place: _Place) -> Iterator[Violation]:
+    if objects(given, "item"):
+        yield Violation(item.link, "items stand beside its answers, not under them")
+    answers = objects(given, "answer")
+    values = [value_of(answer) for answer in answers]
+    values = [value for value in values if value[0]]
+    if not values and item.required and place.is_finished:
+        yield Violation(item.link, "it must be answered")
+        return
+    if len(answers) > 1 and not item.repeats:
+        yield Violation(item.link, "it has several answers and may have one")
+    yield from _counted(item, len(answers), place)
+    yield from (Violation(item.link, rule) for rule in answer_violations(item, values))
+    for answer in answers:
+        yield from _children(answer, item.items, _Place((*place.around, given, answer), place.is_finished))
+
+
+def _counted(item: Item, count: int, place: _Place) -> Iterator[Violation]:
+    least, most = (_whole(item.extension(name)) for name in ("minOccurs", "maxOccurs"))
+    if least is not None and count < least and place.is_finished:
+        yield Violation(item.link, "it has fewer answers than the questionnaire asks for")
+    if most is not None and count > most:
+        yield Violation(item.link, "it has more answers than the questionnaire allows")
+
+
+def _whole(values: list[Any]) -> int | None:
+    value = values[0] if values else None
+    return int(value) if isinstance(value, Number) and value.isdigit() and len(value) < 10 else None
+
+
+def _is_answered(given: Resource) -> bool:
+    waiting = [given]
+    while waiting:
+        element = waiting.pop()
+        if value_of(element)[0]:
+            return True
+        waiting += objects(element, "item") + objects(element, "answer")
+    return False

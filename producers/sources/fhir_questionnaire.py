@@ -1,168 +1,170 @@
-"""The FHIR Questionnaire that a response answers: its items, their options, and the scores of these."""
+"""A FHIR Questionnaire as a tree of items: R4 and R4B, R5, and STU3 where it differs.
 
-from collections.abc import Iterator
+https://hl7.org/fhir/R4/questionnaire.html, and https://hl7.org/fhir/uv/sdc for the extensions.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
-from producers.sources.fhir_json import Number, Object, extensions, objects, part, text
-from producers.sources.fhir_references import Reader
+from producers.sources.fhir_resources import MOST_DEEP, Resource, block, objects, read_resources, text
+from producers.sources.json_text import Number
+from producers.sources.sheet import Refused
+from schemas.errors import InputRefused
 
 _BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
-SCORES: Final = tuple(
-    _BASE + name
-    for name in (
-        *("ordinalValue", "itemWeight", "questionnaire-ordinalValue"),
-        *("valueset-ordinalValue", "codesystem-ordinalValue", "iso21090-CO-value"),
-    )
-)
-"""The extensions that give a choice its number: of R4, of R5, and what STU3 had."""
-
-Coding = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Questionnaire:
-    """One Questionnaire. Wrong parts of it are passed over: it is not what is checked.
-
-    One that is given is the hospital's own; others come with the answers, and may say anything.
-    """
-
-    resource: Object = field(repr=False)
-    is_given: bool = False
-
-    @cached_property
-    def url(self) -> str:
-        """Its canonical address."""
-        return text(self.resource, "url")
-
-    @cached_property
-    def version(self) -> str:
-        """Its version; empty if it has none."""
-        return text(self.resource, "version")
-
-    @cached_property
-    def id(self) -> str:
-        """Its id on its server."""
-        return text(self.resource, "id")
-
-    @cached_property
-    def items(self) -> dict[str, Object]:
-        """Every item at any depth by its linkId, in the order of the questions; of two with one linkId the first."""
-        found: dict[str, Object] = {}
-        waiting = objects(self.resource, "item")[::-1]
-        while waiting:
-            item = waiting.pop()
-            found.setdefault(text(item, "linkId"), item)
-            waiting += reversed(objects(item, "item"))
-        return found
-
-    def score(self, link: str, answer: Object, coding: Object) -> str | None:
-        """The number a chosen answer stands for; None if neither response nor Questionnaire says one."""
-        own = own_score(link, answer, coding)
-        return own if own is not None else _chosen(self._scores.get(link, {}), coding)
-
-    @cached_property
-    def _scores(self) -> dict[str, dict[Coding, str]]:
-        found = ((link, dict(self._item_scores(item))) for link, item in self.items.items())
-        return {link: scores for link, scores in found if scores}
-
-    def _item_scores(self, item: Object) -> Iterator[tuple[Coding, str]]:
-        for option in (*objects(item, "option"), *objects(item, "answerOption")):
-            coding = part(option, "valueCoding")
-            score = _score(coding) or _score(option)
-            if coding and score:
-                yield _pair(coding), score
-        yield from self._value_set_scores(value_set(item))
-
-    def _value_set_scores(self, address: str) -> Iterator[tuple[Coding, str]]:
-        for concept in concepts(self.contained(address)):
-            score = _score(concept.extended)
-            if score:
-                yield concept.coding, score
-
-    def contained(self, address: str) -> Object:
-        """The ValueSet inside the Questionnaire with this address; an empty one if it has none."""
-        if not address:
-            return {}
-        found = objects(self.resource, "contained")
-        return next((one for one in found if address in (f"#{text(one, 'id')}", text(one, "url"))), {})
+WEIGHTS: Final = frozenset(
+    _BASE + name for name in ("itemWeight", "ordinalValue", "questionnaire-ordinalValue", "valueset-ordinalValue")
+) | {_BASE + "codesystem-ordinalValue"}
 
 
 @dataclass(frozen=True, slots=True)
-class Concept:
-    """A code of a ValueSet, and what may carry its number."""
+class Option:
+    """A permitted answer: its type such as `Coding`, its value, its weight if it has one."""
 
-    coding: Coding
-    extended: Object = field(repr=False)
-
-
-def concepts(resource: Object) -> Iterator[Concept]:
-    """The codes that a ValueSet lists itself, in its definition or its expansion."""
-    for include in objects(part(resource, "compose"), "include"):
-        system = text(include, "system")
-        yield from (Concept((system, text(one, "code")), one) for one in objects(include, "concept"))
-    waiting = objects(part(resource, "expansion"), "contains")
-    while waiting:
-        one = waiting.pop()
-        yield Concept((text(one, "system"), text(one, "code")), one)
-        waiting += objects(one, "contains")
+    kind: str
+    value: Any
+    weight: str | None
+    is_exclusive: bool
 
 
-def value_set(item: Object) -> str:
-    """The address of the ValueSet of an item; empty if it has none. STU3 calls it options."""
-    found = text(item, "answerValueSet") or text(part(item, "options"), "reference")
-    return found if found.startswith("#") else found.partition("|")[0]
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item. `options` is None if any answer of the type will do, as far as can be told without terminology."""
+
+    link: str
+    kind: str
+    required: bool
+    repeats: bool
+    raw: Resource = field(repr=False)
+    options: tuple[Option, ...] | None
+    items: tuple["Item", ...]
+
+    def extension(self, name: str) -> list[Any]:
+        """The values of an extension of FHIR's own or of SDC, by the last part of its address."""
+        return extension_values(self.raw, name)
 
 
-def own_score(_link: str, answer: Object, coding: Object) -> str | None:
-    """The number that a response itself gives a chosen answer."""
-    return _score(coding) or _score(answer)
+@dataclass(frozen=True, slots=True)
+class Questionnaire:
+    """A Questionnaire: what it is called, and its items."""
+
+    id: str
+    url: str
+    version: str
+    items: tuple[Item, ...]
+
+    def all_items(self) -> Iterator[Item]:
+        """Every item at any depth."""
+        waiting = list(reversed(self.items))
+        while waiting:
+            item = waiting.pop()
+            yield item
+            waiting += reversed(item.items)
 
 
-def _score(extended: Any) -> str | None:
-    for one in extensions(extended, SCORES):
-        value = one.get("valueDecimal", one.get("valueInteger"))
-        if isinstance(value, Number):
-            return value.text
+def read_questionnaires(files: Sequence[Path | bytes]) -> list[Questionnaire]:
+    """The Questionnaires of files. InputRefused if a file holds none, or one that cannot be used."""
+    found = [(file, one) for file in files for one in read_resources(file, "Questionnaire")]
+    return [_questionnaire(file, one.resource) for file, one in found if not isinstance(one, Refused)]
+
+
+def parse(resource: Resource) -> Questionnaire:
+    """The tree of a Questionnaire; ValueError says what is wrong with it."""
+    sets = {f"#{text(one, 'id')}": one for one in objects(resource, "contained")}
+    items = _items(resource, sets, 0)
+    parsed = Questionnaire(text(resource, "id"), text(resource, "url"), text(resource, "version"), items)
+    links = [item.link for item in parsed.all_items()]
+    if not all(links) or len(set(links)) != len(links):
+        raise ValueError("an item has no linkId, or two have the same")
+    return parsed
+
+
+def value_of(element: Resource, prefix: str = "value") -> tuple[str, Any]:
+    """Type and value of a `value[x]`, such as `("Coding", {...})`; nothing if there is none."""
+    names = [name for name in element if name.startswith(prefix) and name[len(prefix) :][:1].isupper()]
+    return (names[0][len(prefix) :], element[names[0]]) if names else ("", None)
+
+
+def extension_values(element: Any, name: str) -> list[Any]:
+    """The values of an element's extension, by the last part of its address."""
+    urls = {_BASE + name, f"{_BASE}questionnaire-{name}", f"http://hl7.org/fhir/uv/sdc/StructureDefinition/{name}"}
+    urls.add(f"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-{name}")
+    return [value_of(one)[1] for one in objects(element, "extension") if text(one, "url") in urls]
+
+
+def weight_of(*elements: Any) -> str | None:
+    """The first weight that one of the elements carries, as it is written."""
+    for element in elements:
+        for one in objects(element, "extension"):
+            value = value_of(one)[1]
+            if text(one, "url") in WEIGHTS and isinstance(value, Number):
+                return value
     return None
 
 
-def _pair(coding: Object) -> Coding:
-    return text(coding, "system"), text(coding, "code")
+def _questionnaire(file: Path | bytes, resource: Resource) -> Questionnaire:
+    name = "the Questionnaire" if isinstance(file, bytes) else str(file)
+    try:
+        return parse(resource)
+    except ValueError as error:
+        raise InputRefused(f"{name}: cannot be used: {error}; correct it, or leave --questionnaire out") from None
 
 
-def _chosen(scores: dict[Coding, str], coding: Object) -> str | None:
-    pair = _pair(coding)
-    if pair in scores or pair[0]:
-        return scores.get(pair)
-    # without a system a code says which option is meant if only one has it
-    found = [score for (_, code), score in scores.items() if code == pair[1]]
-    return found[0] if len(found) == 1 else None
+def _items(element: Resource, sets: dict[str, Resource], depth: int) -> tuple[Item, ...]:
+    if depth > MOST_DEEP:
+        raise ValueError("its items are nested far too deep")
+    return tuple(_item(one, sets, depth) for one in objects(element, "item"))
 
 
-@dataclass(frozen=True)
-class Questionnaires:
-    """Those that are known: given ones, and others that came with the answers."""
+def _item(raw: Resource, sets: dict[str, Resource], depth: int) -> Item:
+    return Item(
+        text(raw, "linkId"),
+        text(raw, "type"),
+        raw.get("required") is True,
+        raw.get("repeats") is True,
+        raw,
+        _options(raw, sets),
+        _items(raw, sets, depth + 1),
+    )
 
-    given: tuple[Questionnaire, ...] = ()
-    other: tuple[Questionnaire, ...] = ()
 
-    def of_response(self, reader: Reader) -> Questionnaire | None:
-        """The one a response answers, or None if it is not known."""
-        canonical, reference = text(reader.response, "questionnaire"), part(reader.response, "questionnaire")
-        named = canonical or text(reference, "reference")
-        if named.startswith("#"):
-            inside = reader.contained("Questionnaire")
-            return next((Questionnaire(one) for one in inside if text(one, "id") == named[1:]), None)
-        known = self.given or self.other
-        if not named:
-            return known[0] if len(known) == 1 else None
-        url, _, version = named.partition("|")
-        same = [one for one in (*self.given, *self.other) if not version or one.version in ("", version)]
-        exact = [one for one in same if one.url == url and one.version == version]
-        by_url = [one for one in same if one.url == url]
-        # a canonical address of another Questionnaire may end in the same id
-        is_place = not canonical or ":" not in url
-        by_id = [one for one in same if one.id and url.rpartition("/")[2] == one.id and (is_place or not one.url)]
-        return next(iter([*exact, *by_url, *by_id]), None)
+def _options(raw: Resource, sets: dict[str, Resource]) -> tuple[Option, ...] | None:
+    """The options listed, and those of a contained value set; None if they stand elsewhere or nowhere."""
+    listed = [*objects(raw, "answerOption"), *objects(raw, "option")]
+    found = [_option(one) for one in listed]
+    address = text(raw, "answerValueSet") or text(raw.get("options"), "reference")
+    if address:
+        members = _members(sets.get(address, {}))
+        if members is None:
+            return None
+        found += members
+    return tuple(found) or None
+
+
+def _option(raw: Resource) -> Option:
+    kind, value = value_of(raw)
+    return Option(kind, value, weight_of(raw, value), True in extension_values(raw, "optionExclusive"))
+
+
+def _members(value_set: Resource) -> list[Option] | None:
+    """The codings of a contained value set, if it lists them all; None if a terminology server must say."""
+    expansion = objects(value_set.get("expansion"), "contains")
+    if expansion:
+        if any("contains" in one for one in expansion) or block(value_set, "expansion").get("total") is not None:
+            return None
+        return [_coding(text(one, "system"), one) for one in expansion]
+    compose = value_set.get("compose")
+    includes = objects(compose, "include")
+    if not includes or objects(compose, "exclude") or not all(map(_is_list, includes)):
+        return None
+    return [_coding(text(one, "system"), concept) for one in includes for concept in objects(one, "concept")]
+
+
+def _is_list(include: Resource) -> bool:
+    return bool(objects(include, "concept")) and not include.get("filter") and not include.get("valueSet")
+
+
+def _coding(system: str, concept: Resource) -> Option:
+    return Option("Coding", {"system": system, "code": concept.get("code")}, weight_of(concept), False)

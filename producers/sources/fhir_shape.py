@@ -1,50 +1,119 @@
-"""How a QuestionnaireResponse is built, whatever it answers. What is null counts as left out."""
+"""What an answer may look like in a QuestionnaireResponse, whatever was asked: https://hl7.org/fhir/R4/datatypes.html."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
-from producers.sources.fhir_json import Malformed, Number, Object, strict_objects
-from producers.sources.fhir_values import malformed
+from producers.sources.fhir_questionnaire import value_of
+from producers.sources.fhir_resources import MOST_DEEP, Resource, objects, text
+from producers.sources.json_text import Number
 
-VALUES: Final = {
-    **dict.fromkeys(("valueInteger", "valueDecimal"), Number),
-    "valueBoolean": bool,
-    **dict.fromkeys(("valueDate", "valueDateTime", "valueInstant", "valueTime", "valueString", "valueUri"), str),
-    **dict.fromkeys(("valueCoding", "valueQuantity", "valueAttachment", "valueReference"), dict),
+_DATE: Final = r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?"
+_CLOCK: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
+_ZONE: Final = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_PATTERNS: Final = {
+    "Date": re.compile(_DATE),
+    "Time": re.compile(_CLOCK),
+    "DateTime": re.compile(f"{_DATE}(?:T{_CLOCK}{_ZONE})?"),
+    "Instant": re.compile(f"{_DATE}T{_CLOCK}{_ZONE}"),
 }
-"""What an answer may be called in any version of FHIR, and what JSON it is."""
+_INTEGER: Final = re.compile("-?(?:0|[1-9][0-9]{0,9})")
+_ITEM_NAMES: Final = frozenset({"id", "extension", "modifierExtension", "linkId", "definition", "text", "subject"})
+_ANSWER_NAMES: Final = frozenset({"id", "extension", "modifierExtension", "item"})
 
 
-def is_value(named: tuple[str, Any]) -> bool:
-    """Whether a part of an answer is its value."""
-    return named[0].startswith("value") and named[1] is not None
+class Violation(NamedTuple):
+    """A rule that a response breaks. `link` is the item's if the Questionnaire has it; a response may hold any text."""
+
+    link: str | None
+    rule: str
 
 
-def answer_items(response: Object) -> Iterator[tuple[str, list[Object]]]:
-    """Every item at any depth: its linkId and its answers. Malformed if the resource is not built as FHIR says."""
-    waiting = strict_objects(response, "item")[::-1]
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Number) and bool(_INTEGER.fullmatch(value)) and -(2**31) <= int(value) < 2**31
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number) and bool(value.strip())
+
+
+def _is_block(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value)
+
+
+def _matches(kind: str) -> Callable[[Any], bool]:
+    pattern = _PATTERNS[kind]
+    return lambda value: _is_text(value) and bool(pattern.fullmatch(value))
+
+
+TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "Boolean": lambda value: isinstance(value, bool),
+    "Decimal": lambda value: isinstance(value, Number),
+    "Integer": _is_integer,
+    "Date": _matches("Date"),
+    "DateTime": _matches("DateTime"),
+    "Time": _matches("Time"),
+    "String": _is_text,
+    "Uri": _is_text,
+    "Attachment": _is_block,
+    "Coding": _is_block,
+    "Quantity": _is_block,
+    "Reference": _is_block,
+}
+"""The types an answer may have, and whether a value is one."""
+
+
+def shape_violations(response: Resource) -> Iterator[Violation]:
+    """What no QuestionnaireResponse may look like, item by item; nothing of what it holds is in the result."""
+    if not isinstance(response.get("item", []), list):
+        yield Violation(None, "its items are no list")
+    waiting: list[tuple[Any, int]] = [(response, 0)]
     while waiting:
-        item = waiting.pop()
-        link = item.get("linkId")
-        if not isinstance(link, str) or not link.strip():
-            raise Malformed("linkId", "an item has no linkId, or one that is no text: correct the program")
-        answers = strict_objects(item, "answer")
-        yield link, answers
-        below = [*(one for answer in answers for one in strict_objects(answer, "item")), *strict_objects(item, "item")]
-        waiting += reversed(below)
+        element, depth = waiting.pop()
+        if depth > MOST_DEEP:
+            yield Violation(None, "items are nested far too deep")
+            return
+        for item in _list(element, "item"):
+            yield from _item(item)
+            waiting.append((item, depth + 1))
+            waiting += [(answer, depth + 1) for answer in objects(item, "answer")]
 
 
-def value_of(answer: Object) -> tuple[str, Any] | None:
-    """The name and value of an answer; None if it has none. Malformed if it has two, or none that FHIR knows."""
-    names = [name for name, value in answer.items() if is_value((name, value))]
-    if not names:
-        return None
-    if len(names) > 1:
-        raise Malformed("answer", "an answer has two values where one is allowed: correct the program that wrote it")
-    name, value = names[0], answer[names[0]]
-    if name not in VALUES or not isinstance(value, VALUES[name]):
-        raise Malformed("answer", "an answer has a value of a type that FHIR does not have: correct the program")
-    wrong = malformed(name, value)
-    if wrong:
-        raise Malformed("answer", wrong)
-    return name, value
+def _list(element: Any, name: str) -> list[Any]:
+    found = element.get(name) if isinstance(element, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _item(item: Any) -> Iterator[Violation]:
+    if not isinstance(item, dict):
+        yield Violation(None, "an item is no object")
+        return
+    if not text(item, "linkId"):
+        yield Violation(None, "an item has no linkId")
+    if not _is_known(item, _ITEM_NAMES | {"item", "answer"}):
+        yield Violation(None, "an item has a property that FHIR does not have")
+    for name in ("item", "answer"):
+        if name in item and not (isinstance(item[name], list) and item[name]):
+            yield Violation(None, "the items or answers of an item are no list, or an empty one")
+    for answer in _list(item, "answer"):
+        yield from _answer(answer)
+
+
+def _answer(answer: Any) -> Iterator[Violation]:
+    if not isinstance(answer, dict) or not answer:
+        yield Violation(None, "an answer is empty, or no object")
+        return
+    values = [name for name in answer if name.startswith("value")]
+    if any(name[len("value") :] not in TYPES for name in values) or not _is_known(answer, _ANSWER_NAMES | {*values}):
+        yield Violation(None, "an answer has a property that FHIR does not have")
+    elif len(values) > 1:
+        yield Violation(None, "an answer has several values")
+    elif values:
+        kind, value = value_of(answer)
+        if value is None or not TYPES[kind](value):
+            yield Violation(None, f"an answer is no {kind} as FHIR writes it")
+
+
+def _is_known(element: Resource, names: frozenset[str]) -> bool:
+    # a name that begins with _ holds extensions of a simple value
+    return all(name in names or name.startswith("_") for name in element)

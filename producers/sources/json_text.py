@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas.errors import InputRefused
@@ -10,21 +10,29 @@ from schemas.errors import InputRefused
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+class Number(str):
+    """A number as it is written: as text, so that nothing is lost or computed from digits without end."""
+
+    __slots__ = ()
+
+
 class NotJson(Exception):
     """Bytes that are no JSON, or JSON that says something twice. The message is a hint."""
 
 
-def loads(data: bytes | str, number: Callable[[str], Any] = str) -> Any:
-    """One JSON value; numbers are kept as they are written, as text or what is made of it. NotJson if it is none."""
+def loads(data: bytes | str) -> Any:
+    """One JSON value; numbers are kept as they are written. NotJson if it is none."""
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
-        return json.loads(text, parse_int=number, parse_float=number, parse_constant=number, object_pairs_hook=_once)
+        return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=str, object_pairs_hook=_once)
     except UnicodeDecodeError:
         raise NotJson("not UTF-8 text: export it again as UTF-8") from None
     except RecursionError:
         raise NotJson("nested far too deep") from None
+    except json.JSONDecodeError as error:
+        raise NotJson(f"not JSON, or cut off (line {error.lineno}, column {error.colno}): export it again") from None
     except ValueError:
-        raise NotJson("not JSON, or cut off: export it again") from None
+        raise NotJson("a number without end: export it again") from None
 
 
 def parsed(file: str, data: bytes) -> Any:

@@ -116,7 +116,7 @@ class Columns(_Section):
 
 
 class Rule(_Section):
-    """Only rows with one of these values in this column are read."""
+    """Rows with one of these values in this column: those that are read, or those that take answers back."""
 
     column: Text
     values: Annotated[frozenset[Annotated[str, AfterValidator(tidy)]], Field(min_length=1)]
@@ -194,6 +194,7 @@ class Mapping(_Section):
     signed_in: bool = False
     date_format: DateFormat | None = None
     accept: Annotated[tuple[Rule, ...], BeforeValidator(_listed)] = ()
+    withdrawn: Rule | None = None
     header: Header = Header()
     units: dict[Text, Id] = {}
     forms: Annotated[dict[Id, FormColumns], Field(min_length=1)]
@@ -239,7 +240,7 @@ class Mapping(_Section):
 
     def used_columns(self) -> tuple[str, ...]:
         """Every column the file must have, each once."""
-        rules = tuple(rule.column for rule in self.accept)
+        rules = tuple(rule.column for rule in (*self.accept, self.withdrawn) if rule is not None)
         return tuple(dict.fromkeys(self.row_columns() + rules + self.item_columns()))
 
     def chosen_round(self) -> str:

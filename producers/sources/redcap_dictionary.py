@@ -33,7 +33,7 @@ _ANSWERABLE: Final = _NAMED_CHOICES | {"calc", "slider"}
 # integer and number as web page and API spell them; int and float are REDCap's own names for them
 _NUMBER: Final = re.compile(r"integer|int|float|number(?:_[0-9]dp)?(?:_comma_decimal)?")
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?")
-_NAME: Final = re.compile(r"[a-z0-9_]{1,100}")
+_NAME: Final = re.compile(r"[a-z0-9_]{1,200}")
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _TICKED: Final = {"Checked": "1", "Unchecked": "0"}
 
@@ -80,19 +80,16 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """The fields by name, in the order of the forms. The first one names the record."""
+    """The fields by name, in the order of the forms. The first one names the record. `forms` are the instruments."""
 
     fields: Mapping[str, Field]
     columns: Mapping[str, Column]
+    forms: frozenset[str]
 
     @property
     def record(self) -> str:
         """The field that names the record."""
         return next(iter(self.fields))
-
-    def forms(self) -> frozenset[str]:
-        """The instruments."""
-        return frozenset(one.form for one in self.fields.values())
 
 
 def read_dictionary(file: Path | bytes) -> Dictionary:
@@ -109,7 +106,7 @@ def read_dictionary(file: Path | bytes) -> Dictionary:
             raise InputRefused(f"the data dictionary has the field {found.name} twice: download it again")
     if not fields:
         raise InputRefused("the data dictionary has no fields: download it again")
-    return Dictionary(fields, _columns(fields.values()))
+    return Dictionary(fields, _columns(fields.values()), frozenset(one.form for one in fields.values()))
 
 
 def check_items(dictionary: Dictionary, items: Iterable[str]) -> None:
@@ -154,7 +151,8 @@ def _field(record: Record, places: list[int]) -> Field:
             f"the data dictionary is damaged from line {record.line} on: quotes do not pair up; download it again"
         )
     cells = [record.cells[place].strip() if place < len(record.cells) else "" for place in places]
-    name, form, kind = cells[_FIELD], cells[_FORM], cells[_KIND].lower()
+    # a dictionary edited by hand may have capitals and blanks, which REDCap writes otherwise
+    name, form, kind = cells[_FIELD].lower(), named(cells[_FORM]), cells[_KIND].lower()
     if not _NAME.fullmatch(name) or not _NAME.fullmatch(form):
         raise InputRefused(
             f"line {record.line} of the data dictionary does not begin with a field and its form: download it again"
@@ -170,6 +168,11 @@ def _field(record: Record, places: list[int]) -> Field:
         codes=frozenset(code for code, _ in pairs),
         labels=_labels(pairs),
     )
+
+
+def named(title: str) -> str:
+    """The name of an instrument that is called so, which may be its name already."""
+    return title if _NAME.fullmatch(title) else re.sub("[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
 def _pairs(choices: str) -> Iterator[tuple[str, str]]:

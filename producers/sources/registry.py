@@ -7,18 +7,19 @@ from typing import Any, Final, Literal
 
 from producers.sources.csv_file import read_csv
 from producers.sources.drafts import Outcome, outcomes
+from producers.sources.fhir import read_fhir
 from producers.sources.google_forms import RESPONSE, read_google_forms
 from producers.sources.json_lines import read_json_lines
 from producers.sources.mapping import Mapping as SurveyMapping
 from producers.sources.qualtrics import read_qualtrics
-from producers.sources.redcap import GROUP, PERSON, read_redcap
+from producers.sources.redcap import CHOOSING, GROUP, PERSON, read_redcap
 from producers.sources.redcap import RESPONSE as REDCAP_RESPONSE
 from producers.sources.sheet import Refused, Sheet
 from schemas.errors import InputRefused
 from schemas.instruments.scoring import Catalogue
 
 Found = Iterator[Sheet | Refused]
-SourceName = Literal["csv", "limesurvey", "qualtrics", "ms-forms", "google-forms", "redcap", "jsonl"]
+SourceName = Literal["csv", "limesurvey", "qualtrics", "ms-forms", "google-forms", "redcap", "fhir", "jsonl"]
 """What `--source` takes."""
 
 
@@ -142,11 +143,19 @@ def _google_forms(given: Given) -> Found:
 
 def _redcap(given: Given) -> Found:
     own = given.mapping
-    return read_redcap(given.file, own.used_columns(), own.header, given.extra.dictionary, own.item_columns())
+    # a rule that chooses among the rows of a record leaves one, which any column may name
+    chosen = any(rule.column in CHOOSING for rule in own.accept)
+    response = REDCAP_RESPONSE if chosen else own.columns.response
+    dictionary, items = given.extra.dictionary, own.item_columns()
+    return read_redcap(given.file, own.used_columns(), own.header, dictionary, items, response)
 
 
 def _json_lines(given: Given) -> Found:
     return read_json_lines(given.file, given.mapping.used_columns())
+
+
+def _fhir(given: Given) -> Found:
+    return read_fhir(given.file, given.extra.questionnaires)
 
 
 SOURCES: Final[Mapping[SourceName, Source]] = {
@@ -190,6 +199,20 @@ SOURCES: Final[Mapping[SourceName, Source]] = {
             _redcap,
             columns={"response": REDCAP_RESPONSE, "person": PERSON, "unit": GROUP},
             signed_in=frozenset({PERSON}),
+        ),
+        Source(
+            "fhir",
+            "FHIR",
+            _fhir,
+            columns={
+                "response": "$id",
+                "person": "$author",
+                "unit": "$organization",
+                "submitted": "$authored",
+                "revision": "$revision",
+            },
+            accept={"$questionnaire": ("{survey}",)},
+            signed_in=frozenset({"$author", "$source", "$subject"}),
         ),
         Source(
             "jsonl",

@@ -132,7 +132,7 @@ def _redcap(names: Sequence[str]) -> System | None:
     return System(
         title="REDCap",
         source="redcap",
-        response=Column(first),
+        response=Column(first, note="remove this line to read with --source redcap, which tells events apart"),
         person=Column(
             choices=_present(names, "redcap_survey_identifier"),
             note="without one remove this line and set identity: response",

@@ -94,6 +94,12 @@ def test_what_data_engineers_are_told_goes_as_written(tmp_path: Path) -> None:
             run(command, expected, tmp_path, environment)
 
 
-@pytest.mark.parametrize("page", ["getting-started.md", "data-engineers.md"])
+def test_every_source_is_integrated_as_written(tmp_path: Path) -> None:
+    environment = environment_of(tmp_path)
+    for command, expected in transcript("integrating.md"):
+        run(command, expected, tmp_path, environment)
+
+
+@pytest.mark.parametrize("page", ["getting-started.md", "data-engineers.md", "integrating.md"])
 def test_a_page_has_a_transcript(page: str) -> None:
     assert len(transcript(page)) > 5

@@ -131,12 +131,16 @@ def test_topics_that_are_missing_are_named_and_not_made(bare: Settings, tmp_path
 
 
 @pytest.mark.parametrize("kafka", ["localhost:1", "no-such-host.invalid:9092"])
-def test_with_nothing_reachable_the_doctor_is_soon_done(kafka: str) -> None:
-    started = time.monotonic()
-    code, found = doctor(Settings(bootstrap_servers=kafka, clickhouse="http://writer:a-secret@localhost:1/wellbeing"))
+def test_with_nothing_reachable_the_doctor_is_soon_done(kafka: str, tmp_path: Path) -> None:
+    started, token = time.monotonic(), tmp_path / "token"
+    token.write_text("a-secret", "ascii")
+    token.chmod(0o640)
+    clickhouse = "http://writer:a-secret@localhost:1/wellbeing"
+    code, found = doctor(Settings(bootstrap_servers=kafka, clickhouse=clickhouse, redcap_token_file=token))
     assert time.monotonic() - started < 20
     assert code == 1
     assert [name for name, one in found.items() if one["state"] == "problem"] == ["kafka", "clickhouse"]
+    assert found["redcap token"]["found"] == f"others may read {token}"
     assert "a-secret" not in str(found)
 
 

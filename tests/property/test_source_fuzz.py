@@ -14,7 +14,8 @@ from producers.sources.registry import SOURCES, Extra, read
 from producers.sources.sheet import Refused
 from schemas.codec import decode, encode
 from schemas.errors import InputRefused
-from tests.exports import EXPORTS, Export
+from tests.exports import EXPORTS
+from tests.surveyed import Export
 from tests.unit.test_sources import CATALOGUE, KEYS, mapping_of, source_of
 
 PEOPLE = 6

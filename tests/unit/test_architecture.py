@@ -43,6 +43,8 @@ IMPORTERS: Final[Mapping[str, frozenset[str]]] = {
     "kafka": frozenset({"producers/client.py", "stream_processors/writer.py"}),
     "prometheus_client": frozenset({"stream_processors/metrics.py"}),
     "pythonjsonlogger": frozenset({"stream_processors/logs.py"}),
+    "redcap": frozenset({"producers/sources/redcap_api.py"}),
+    "requests": frozenset({"producers/sources/redcap_api.py"}),
     "grafana_api": frozenset({"dashboards/publish.py"}),
     "yaml": frozenset({"deploy/resources.py", "producers/sources/yaml_text.py"}),
 }

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.certificates import make_authority, make_broker_certificate
-from deploy.connection import Connection, read_password
+from deploy.connection import Connection, read_password, read_token
 from deploy.settings import Settings
 from schemas.errors import SettingsError
 
@@ -167,6 +167,17 @@ def test_a_binary_file_is_no_password(tmp_path: Path) -> None:
         read_password(tmp_path / "password")
     assert "canary" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_a_token_is_read_as_a_password_is_and_named_as_a_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"s3cret\n")
+    assert read_token(tmp_path / "token") == "s3cret"
+    (tmp_path / "token").write_bytes(b"canary\ncanary")
+    with pytest.raises(SettingsError, match="must hold the token on one line, and nothing else") as refused:
+        read_token(tmp_path / "token")
+    assert "canary" not in str(refused.value)
+    with pytest.raises(SettingsError, match="cannot read redcap_token_file"):
+        read_token(tmp_path / "none")
 
 
 @pytest.mark.parametrize("name", ["none", ""])

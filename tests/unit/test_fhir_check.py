@@ -1,377 +1,373 @@
-"""Every rule of a Questionnaire, with a response that keeps it and one that does not."""
+"""Each rule of a Questionnaire both ways: what it forbids is refused, and what it allows is not."""
 
 import json
 from typing import Any
 
 import pytest
 
-from producers.sources.fhir import read_fhir
-from producers.sources.sheet import Refused, Sheet
-from tests.fhir_resources import (
-    BASE,
-    SDC,
-    Json,
-    answered,
-    asked,
-    coding,
-    found,
-    given,
-    group,
-    quantity,
-    question,
-    verdict,
-)
+from producers.sources.fhir_check import violations
+from producers.sources.fhir_questionnaire import parse
+from producers.sources.json_text import loads
 
-VALUES: dict[str, Json] = {
-    "boolean": {"valueBoolean": True},
-    "decimal": {"valueDecimal": 1.5},
-    "integer": {"valueInteger": -3},
-    "date": {"valueDate": "2024-02-29"},
-    "dateTime": {"valueDateTime": "2026-10-20T10:00:00.5Z"},
-    "time": {"valueTime": "23:59:59"},
-    "string": {"valueString": "x"},
-    "url": {"valueUri": "https://x.example/a"},
-    "choice": coding("c"),
-    "attachment": {"valueAttachment": {"contentType": "text/plain", "data": "eA=="}},
-    "reference": {"valueReference": {"reference": "Patient/p"}},
-    "quantity": {"valueQuantity": {"value": 3, "unit": "kg"}},
+BASE = "http://hl7.org/fhir/StructureDefinition/"
+SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
+Json = dict[str, Any]
+
+
+def rules(items: list[Json], given: list[Json], status: str = "completed", **questionnaire: Any) -> list[str]:
+    """The rules that a response with these items breaks."""
+    form = parse(loads(json.dumps({"resourceType": "Questionnaire", "item": items, **questionnaire})))
+    response = loads(json.dumps({"resourceType": "QuestionnaireResponse", "status": status, "item": given}))
+    return [f"{one.link}: {one.rule}" for one in violations(response, form)]
+
+
+def ext(name: str, base: str = BASE, **value: Any) -> Json:
+    """An extension."""
+    return {"url": base + name, **value}
+
+
+def answered(*values: Json, link: str = "q") -> list[Json]:
+    """A response to one item."""
+    return [{"linkId": link, "answer": list(values)}]
+
+
+def number(value: object) -> Json:
+    """An integer as an answer or option."""
+    return {"valueInteger": value}
+
+
+def decimal(value: object) -> Json:
+    """A decimal number as an answer."""
+    return {"valueDecimal": value}
+
+
+def string(value: object) -> Json:
+    """Text as an answer or option."""
+    return {"valueString": value}
+
+
+def day(value: object) -> Json:
+    """A date as an answer or option."""
+    return {"valueDate": value}
+
+
+def clock(value: object) -> Json:
+    """A time of day as an answer or option."""
+    return {"valueTime": value}
+
+
+def amount(value: object) -> Json:
+    """A quantity as an answer."""
+    return {"valueQuantity": value}
+
+
+def item(kind: str, **others: Any) -> Json:
+    """An item of a Questionnaire."""
+    return {"linkId": "q", "type": kind, **others}
+
+
+CODING = {"valueCoding": {"system": "s", "code": "a"}}
+OTHER = {"valueCoding": {"system": "s", "code": "b"}}
+OPTIONS: Json = {
+    "answerOption": [CODING, {**OTHER, "extension": [ext("questionnaire-optionExclusive", valueBoolean=True)]}]
 }
-SAME = {"text": "string", "open-choice": "choice", "coding": "choice"}
-
-
-@pytest.mark.parametrize("kind", [*VALUES, *SAME])
-def test_an_answer_is_of_the_type_of_its_question(kind: str) -> None:
-    own = SAME.get(kind, kind)
-    fitting = {name for name, value in VALUES.items() if verdict(question(kind), value)}
-    assert fitting == ({own, "string"} if kind == "open-choice" else {own})
-
-
-def test_a_type_nobody_knows_takes_any_answer_and_an_abstract_one_none() -> None:
-    assert verdict(question("holo-choice"), VALUES["string"])
-    assert not verdict(question("question"), VALUES["string"])
-
-
-@pytest.mark.parametrize("name", ["answerOption", "option"])
-def test_an_answer_is_one_of_the_options(name: str) -> None:
-    item = {**question("choice"), name: [coding("c"), coding("d")]}
-    assert verdict(item, coding("c"))
-    assert verdict(item, {"valueCoding": {"code": "d"}})
-    assert not verdict(item, coding("e"))
-    assert not verdict(item, coding("c", "urn:other"))
+KG = {"system": "http://unitsofmeasure.org", "code": "kg"}
+LIMITS: Json = {"extension": [ext("minQuantity", SDC, valueQuantity={"value": 5, **KG})]}
+VALUE_SET = {
+    "resourceType": "ValueSet",
+    "id": "v",
+    "compose": {"include": [{"system": "s", "concept": [{"code": "a"}]}]},
+}
 
 
 @pytest.mark.parametrize(
-    ("kind", "option", "other"),
+    ("asked", "fits", "does_not", "rule"),
     [
-        ("integer", {"valueInteger": 2}, {"valueInteger": 3}),
-        ("choice", {"valueInteger": 2}, {"valueInteger": 3}),
-        ("date", {"valueDate": "2026-10-20"}, {"valueDate": "2026-10-21"}),
-        ("time", {"valueTime": "10:00:00"}, {"valueTime": "10:00:01"}),
-        ("string", {"valueString": "x"}, {"valueString": "X"}),
-        ("choice", {"valueString": "x"}, {"valueString": "y"}),
-        ("choice", {"valueReference": {"reference": "Patient/p"}}, {"valueReference": {"reference": "Patient/q"}}),
-    ],
-)
-def test_options_are_of_any_type(kind: str, option: Json, other: Json) -> None:
-    assert verdict(question(kind, answerOption=[option]), option)
-    assert not verdict(question(kind, answerOption=[option]), other)
-
-
-def test_own_words_need_be_no_option_where_they_are_allowed() -> None:
-    options = [coding("c")]
-    words = {"valueString": "something else"}
-    assert verdict(question("open-choice", answerOption=options), words)
-    assert verdict(question("coding", answerOption=options, answerConstraint="optionsOrString"), words)
-    assert verdict(question("coding", answerOption=options, answerConstraint="optionsOrType"), coding("e"))
-    assert not verdict(question("coding", answerOption=options, answerConstraint="optionsOnly"), words)
-    assert not verdict(question("open-choice", answerOption=options), coding("e"))
-
-
-def test_a_value_set_inside_the_questionnaire_is_a_list_of_options_if_it_lists_all() -> None:
-    include: Json = {"system": "urn:s", "concept": [{"code": "c"}]}
-    item = question("choice", answerValueSet="#v")
-
-    def chosen(code: str, value_set: Json) -> bool:
-        inside = {"resourceType": "ValueSet", "id": "v", **value_set}
-        return not found(given(answered(coding(code))), asked(item, contained=[inside]))
-
-    assert chosen("c", {"compose": {"include": [include]}})
-    assert not chosen("d", {"compose": {"include": [include]}})
-    assert chosen("d", {"compose": {"include": [include, {"system": "urn:t"}]}})
-    assert chosen("d", {"compose": {"include": [{**include, "valueSet": ["urn:v"]}]}})
-    contains = [{"system": "urn:s", "code": "p", "contains": [{"system": "urn:s", "code": "c"}]}]
-    assert chosen("c", {"expansion": {"contains": contains}})
-    assert not chosen("d", {"expansion": {"contains": contains}})
-    assert chosen("d", {"expansion": {"contains": contains, "total": 900}})
-
-
-def test_codes_of_value_sets_elsewhere_are_accepted() -> None:
-    assert verdict(question("choice", answerValueSet="urn:elsewhere"), coding("e"))
-
-
-def test_an_exclusive_option_stands_alone() -> None:
-    exclusive = {**coding("none"), "extension": [{"url": f"{BASE}questionnaire-optionExclusive", "valueBoolean": True}]}
-    item = question("choice", repeats=True, answerOption=[coding("c"), coding("d"), exclusive])
-    assert verdict(item, coding("c"), coding("d"))
-    assert verdict(item, coding("none"))
-    assert not verdict(item, coding("c"), coding("none"))
-
-
-@pytest.mark.parametrize(
-    ("kind", "least", "most", "within", "below", "above"),
-    [
-        ("integer", 2, 4, [2, 4], 1, 5),
-        ("decimal", 2, 4.5, [2.0, 4.50], 1.99, 4.51),
-        ("date", "2026-10-02", "2026-10-04", ["2026-10-02", "2026-10"], "2026-10-01", "2027"),
+        (item("boolean"), {"valueBoolean": False}, CODING, "another type"),
+        (item("integer"), number(3), decimal(3.5), "another type"),
+        (item("decimal"), decimal(3), number(3), "another type"),
+        (item("date"), day("2026-10"), {"valueDateTime": "2026-10-12"}, "another type"),
+        (item("dateTime"), {"valueDateTime": "2026-10-12T10:00:00+02:00"}, CODING, "another type"),
+        (item("time"), clock("10:00:00"), string("10"), "another type"),
+        (item("string"), string("x"), number(3), "another type"),
+        (item("text"), string("x"), CODING, "another type"),
+        (item("url"), {"valueUri": "https://x.example"}, string("x"), "another type"),
+        (item("reference"), {"valueReference": {"reference": "Patient/1"}}, string("x"), "another type"),
+        (item("attachment"), {"valueAttachment": {"url": "https://x.example"}}, CODING, "another type"),
+        (item("quantity"), amount({"value": 3}), decimal(3), "another type"),
+        (item("choice"), CODING, {"valueBoolean": True}, "another type"),
+        (item("coding"), CODING, number(3), "another type"),
+        (item("choice", **OPTIONS), CODING, {"valueCoding": {"system": "s", "code": "c"}}, "one of the options"),
+        (item("choice", **OPTIONS), CODING, {"valueCoding": {"system": "t", "code": "a"}}, "one of the options"),
+        (item("choice", **OPTIONS), {"valueCoding": {"code": "a"}}, string("a"), "one of the options"),
+        (item("open-choice", **OPTIONS), string("mine"), {"valueCoding": {"code": "c"}}, "one of the options"),
         (
-            "dateTime",
-            "2026-10-02T10:00:00Z",
-            "2026-10-03T10:00:00Z",
-            ["2026-10-02T12:00:00+02:00"],
-            "2026-10-02T11:59:59+02:00",
-            "2026-10-03T10:00:00.5Z",
+            item("coding", answerConstraint="optionsOrString", **OPTIONS),
+            string("mine"),
+            {"valueCoding": {"code": "c"}},
+            "one of the options",
         ),
-        ("time", "08:00:00", "09:00:00", ["08:00:00", "09:00:00.0"], "07:59:59.9", "09:00:00.1"),
+        (item("integer", answerOption=[number(1)]), number(1), number(2), "the options"),
+        (
+            item("time", answerOption=[clock("10:00:00")]),
+            clock("10:00:00"),
+            clock("09:00:00"),
+            "opt",
+        ),
+        (
+            item("date", answerOption=[day("2026-01-01")]),
+            day("2026-01-01"),
+            day("2026"),
+            "opt",
+        ),
+        (
+            item("string", answerOption=[string("x")]),
+            string("x"),
+            string("y"),
+            "the options",
+        ),
+        (item("choice", answerValueSet="#v"), CODING, OTHER, "one of the options"),
+        (item("choice", options={"reference": "#v"}), CODING, OTHER, "one of the options"),
+        (
+            item("integer", extension=[ext("minValue", valueInteger=2)]),
+            number(2),
+            number(1),
+            "under",
+        ),
+        (
+            item("integer", extension=[ext("maxValue", valueInteger=2)]),
+            number(-3),
+            number(10),
+            "over",
+        ),
+        (
+            item("decimal", extension=[ext("maxValue", valueDecimal=2.5)]),
+            decimal(2.50),
+            decimal(2.51),
+            "over",
+        ),
+        (
+            item("date", extension=[ext("minValue", valueDate="2026-10-12")]),
+            day("2026-10-12"),
+            day("2026-10-11"),
+            "under",
+        ),
+        (
+            item("time", extension=[ext("maxValue", valueTime="10:00:00")]),
+            clock("09:59:59"),
+            clock("10:00:01"),
+            "over",
+        ),
+        (
+            item("decimal", extension=[ext("maxDecimalPlaces", valueInteger=1)]),
+            decimal(2.5),
+            decimal(2.25),
+            "decimal places",
+        ),
+        (item("string", maxLength=3), string("abc"), string("abcd"), "longer"),
+        (
+            item("text", extension=[ext("minLength", valueInteger=2)]),
+            string("ab"),
+            string("a"),
+            "shorter",
+        ),
+        (
+            item(
+                "attachment", extension=[ext("mimeType", valueCode="image/png"), ext("mimeType", valueCode="image/gif")]
+            ),
+            {"valueAttachment": {"contentType": "image/gif"}},
+            {"valueAttachment": {"contentType": "text/html"}},
+            "attachment is of a kind",
+        ),
+        (
+            item("attachment", extension=[ext("maxSize", valueDecimal=0.001)]),
+            {"valueAttachment": {"size": 1000}},
+            {"valueAttachment": {"data": "A" * 2000}},
+            "larger",
+        ),
+        (
+            item("reference", extension=[ext("questionnaire-referenceResource", valueCode="Practitioner")]),
+            {"valueReference": {"reference": "https://x.example/Practitioner/1/_history/2"}},
+            {"valueReference": {"reference": "Patient/1"}},
+            "another kind of thing",
+        ),
+        (
+            item("quantity", **LIMITS),
+            amount({"value": 5, **KG}),
+            amount({"value": 4.9, **KG}),
+            "under",
+        ),
+        (
+            item("quantity", **LIMITS),
+            amount({"value": 1, **KG, "code": "g"}),
+            amount({"value": 9}),
+            "coded",
+        ),
+        (
+            item("quantity", extension=[ext("questionnaire-unitOption", valueCoding=KG)]),
+            amount({"value": 1, **KG}),
+            amount({"value": 1, **KG, "code": "g"}),
+            "the unit is not one",
+        ),
     ],
 )
-def test_bounds_hold(kind: str, least: Any, most: Any, within: list[Any], below: Any, above: Any) -> None:
-    name = f"value{kind[0].upper()}{kind[1:]}"
-    item = question(kind, extension=((f"{BASE}minValue", {name: least}), (f"{BASE}maxValue", {name: most})))
-    assert all(verdict(item, {name: value}) for value in within)
-    assert not verdict(item, {name: below})
-    assert not verdict(item, {name: above})
+def test_one_answer(asked: Json, fits: Json, does_not: Json, rule: str) -> None:
+    assert rules([asked], answered(fits), contained=[VALUE_SET]) == []
+    (broken,) = rules([asked], answered(does_not), contained=[VALUE_SET])
+    assert broken.startswith("q: ")
+    assert rule in broken
+    # a response in progress is held to what it says already
+    assert rules([asked], answered(does_not), "in-progress", contained=[VALUE_SET]) == [broken]
 
 
-@pytest.mark.parametrize("urls", [(f"{BASE}minValue", f"{BASE}maxValue"), (f"{SDC}minQuantity", f"{SDC}maxQuantity")])
-def test_bounds_of_amounts_hold_in_every_unit_that_can_be_converted(urls: tuple[str, str]) -> None:
-    item = question("quantity", extension=((urls[0], quantity(5, "kg")), (urls[1], quantity(50, "kg"))))
-    assert verdict(item, quantity(5, "kg"))
-    assert verdict(item, quantity(49_999, "g"))
-    assert not verdict(item, quantity(51, "kg"))
-    assert not verdict(item, quantity(4_999, "g"))
-    assert not verdict(item, quantity(10, "[mi_i]"))
-    assert verdict(item, quantity(10, "[car_Au]"))
-    assert verdict(item, quantity(10, "x", "urn:own"))
-    assert not verdict(item, {"valueQuantity": {"value": 10, "unit": "kg"}})
+@pytest.mark.parametrize("kind", ["display", "group", "question"])
+def test_what_is_no_question_has_no_answer(kind: str) -> None:
+    assert rules([item(kind)], [{"linkId": "q"}]) == []
+    assert rules([item(kind)], answered(CODING)) == ["q: it is answered, though it is no question"]
 
 
-def test_units_are_those_of_the_questionnaire() -> None:
-    units = [{"system": "urn:u", "code": "h"}, {"display": "shifts"}]
-    listed = question(
-        "quantity", extension=[(f"{BASE}questionnaire-unitOption", {"valueCoding": one}) for one in units]
-    )
-    assert verdict(listed, quantity(1, "h", "urn:u"))
-    assert verdict(listed, {"valueQuantity": {"value": 1, "unit": "shifts"}})
-    assert not verdict(listed, quantity(1, "d", "urn:u"))
-    assert not verdict(listed, {"valueQuantity": {"value": 1, "unit": "h"}})
-    elsewhere = question("quantity", extension=[(f"{BASE}questionnaire-unitValueSet", {"valueCanonical": "urn:v"})])
-    assert verdict(elsewhere, quantity(1, "d", "urn:u"))
-    assert not verdict(elsewhere, {"valueQuantity": {"value": 1, "unit": "d"}})
-    listed["extension"].append({"url": f"{SDC}unitOpen", "valueCode": "optionsOrString"})
-    assert verdict(listed, {"valueQuantity": {"value": 1, "unit": "h"}})
+def test_several_answers() -> None:
+    two = answered(string("a"), string("b"))
+    assert rules([item("string", repeats=True)], two) == []
+    assert rules([item("string")], two) == ["q: it has several answers and may have one"]
+    assert rules([item("string", repeats=True)], [*two, *two]) == ["q: it is there more than once"]
+    many = item("string", repeats=True, extension=[ext("questionnaire-maxOccurs", valueInteger=1)])
+    assert rules([many], two) == ["q: it has more answers than the questionnaire allows"]
+    few = item("string", repeats=True, extension=[ext("questionnaire-minOccurs", valueInteger=3)])
+    assert rules([few], two) == ["q: it has fewer answers than the questionnaire asks for"]
+    assert rules([few], two, "in-progress") == rules([few], []) == []
+    exclusive = rules([item("choice", repeats=True, **OPTIONS)], answered(CODING, OTHER))
+    assert exclusive == ["q: an answer that excludes all others is given together with another"]
+    assert rules([item("choice", repeats=True, **OPTIONS)], answered(OTHER)) == []
 
 
-@pytest.mark.parametrize(
-    ("places", "value", "fits"), [(2, 1.25, True), (2, 1.125, False), (0, 3.0, True), (0, 3.5, False)]
-)
-def test_decimal_places_are_counted(places: int, value: float, fits: bool) -> None:
-    item = question("decimal", extension=[(f"{BASE}maxDecimalPlaces", {"valueInteger": places})])
-    assert verdict(item, {"valueDecimal": value}) is fits
+@pytest.mark.parametrize("given", [[], [{"linkId": "q"}], [{"linkId": "q", "answer": [{"_valueString": {"id": "x"}}]}]])
+def test_what_is_required_is_answered_once_it_is_sent_off(given: list[Json]) -> None:
+    needed = [item("string", required=True)]
+    assert rules(needed, given) == ["q: it must be answered"]
+    assert rules(needed, given, "in-progress") == rules([item("string")], given) == []
 
 
-@pytest.mark.parametrize(("kind", "name"), [("string", "valueString"), ("text", "valueString"), ("url", "valueUri")])
-def test_text_is_as_long_as_it_may_be(kind: str, name: str) -> None:
-    item = question(kind, maxLength=3, extension=[(f"{BASE}minLength", {"valueInteger": 2})])
-    assert [verdict(item, {name: "x" * length}) for length in range(1, 5)] == [False, True, True, False]
+def test_items_of_groups_and_of_answers_stand_where_they_are_asked() -> None:
+    inner = {"linkId": "i", "type": "string", "required": True}
+    group, question = item("group", repeats=True, item=[inner]), item("string", item=[inner])
+    said = {"linkId": "i", "answer": [string("x")]}
+    assert rules([group], [{"linkId": "q", "item": [said]}, {"linkId": "q", "item": [said]}]) == []
+    assert rules([group], [{"linkId": "q", "item": [said]}, {"linkId": "q"}]) == ["i: it must be answered"]
+    assert rules([group], []) == []
+    assert rules([{**group, "required": True}], []) == ["q: it must be answered"]
+    nested = {"linkId": "q", "answer": [{"valueString": "y", "item": [said]}]}
+    assert rules([question], [nested]) == []
+    assert rules([question], answered(string("y"))) == ["i: it must be answered"]
+    beside = {"linkId": "q", "answer": [{"valueString": "y", "item": [said]}], "item": [said]}
+    assert rules([question], [beside]) == ["q: items stand beside its answers, not under them"]
+    for strange in ([said], [{"linkId": "q", "item": [said, {"linkId": "x"}]}], [{"linkId": "mine"}]):
+        assert rules([group], strange) == ["None: there is an item that the questionnaire does not have in this place"]
 
 
-def attachment(kind: str, size: int | None = None, data: str | None = None) -> Json:
-    """A file as an answer."""
-    return {
-        "valueAttachment": {"contentType": kind, **({"size": size} if size else {}), **({"data": data} if data else {})}
-    }
-
-
-def test_attachments_are_of_an_allowed_type_and_size() -> None:
-    types = [(f"{BASE}mimeType", {"valueCode": name}) for name in ("image/gif", "text/*")]
-    item = question("attachment", extension=[*types, (f"{BASE}maxSize", {"valueDecimal": 0.001})])
-    assert verdict(item, attachment("image/gif", 900))
-    assert verdict(item, attachment("text/plain;charset=utf-8"))
-    assert not verdict(item, attachment("image/png"))
-    assert not verdict(item, attachment("image/gif", 1001))
-    assert not verdict(item, attachment("image/gif", data="A" * 2000))
-
-
-def test_references_are_to_an_allowed_kind() -> None:
-    item = question("reference", extension=[(f"{BASE}questionnaire-referenceResource", {"valueCode": "Patient"})])
-    assert verdict(item, {"valueReference": {"reference": "https://h.example/fhir/Patient/p"}})
-    assert verdict(item, {"valueReference": {"reference": "urn:uuid:5"}})
-    assert not verdict(item, {"valueReference": {"reference": "Device/d"}})
+def _when(**condition: Any) -> list[Json]:
+    return [
+        {"linkId": "first", "type": "integer"},
+        {"linkId": "q", "type": "string", "required": True, "enableWhen": [{"question": "first", **condition}]},
+    ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("condition", "asked_at", "not_at"),
     [
-        ("string", {}),
-        ("string", {"valueString": ""}),
-        ("string", {"valueString": "x", "score": 3}),
-        ("string", {"valueString": "x", "valueInteger": 3}),
-        ("choice", {"valueCoding": {}}),
-        ("choice", {"valueCoding": {"system": "urn:s", "code": " c"}}),
-        ("choice", {"valueCode": "c"}),
-        ("integer", {"valueInteger": "3"}),
-        ("integer", {"valueInteger": 2**31}),
-        ("date", {"valueDate": "2026-13-01"}),
-        ("dateTime", {"valueDateTime": "2026-10-20T10:00:00"}),
-        ("dateTime", {"valueDateTime": "2026-10-20T10:00Z"}),
-        ("time", {"valueTime": "10:00"}),
-        ("url", {"valueUri": "a b"}),
-        ("quantity", {"valueQuantity": {"value": 3, "code": "kg"}}),
-        ("quantity", {"valueQuantity": {"value": "3"}}),
-        ("attachment", {"valueAttachment": {"data": "eA=="}}),
+        ({"operator": "=", "answerInteger": 3}, 3, 4),
+        ({"operator": "!=", "answerInteger": 3}, 4, 3),
+        ({"operator": ">", "answerInteger": 3}, 4, 3),
+        ({"operator": "<", "answerInteger": 3}, 2, 3),
+        ({"operator": ">=", "answerInteger": 3}, 3, 2),
+        ({"operator": "<=", "answerInteger": 3}, 3, 4),
+        ({"operator": "exists", "answerBoolean": True}, 3, None),
+        ({"operator": "exists", "answerBoolean": False}, None, 3),
+        ({"hasAnswer": True}, 3, None),
+        ({"answerInteger": 3}, 3, 4),
     ],
 )
-def test_malformed_answers_are_found(kind: str, value: Json) -> None:
-    assert not verdict(question(kind), value)
+def test_an_item_is_asked_by_the_answers_to_others(condition: Json, asked_at: int | None, not_at: int | None) -> None:
+    form = _when(**condition)
+    there = [[] if at is None else answered(number(at), link="first") for at in (asked_at, not_at)]
+    mine = answered(string("x"))
+    assert rules(form, [*there[0], *mine]) == rules(form, there[1]) == []
+    assert rules(form, there[0]) == ["q: it must be answered"]
+    assert rules(form, [*there[1], *mine]) == ["q: it is answered, though by the other answers it was not asked"]
+
+
+def test_conditions_are_taken_together_as_the_questionnaire_says() -> None:
+    conditions = [
+        {"question": "first", "operator": ">", "answerInteger": 1},
+        {"question": "first", "operator": "<", "answerInteger": 3},
+    ]
+    mine = answered(string("x"))
+    for behaviour, at, is_asked in (("all", 2, True), ("all", 5, False), ("any", 5, True), ("any", 0, True)):
+        form = _when()
+        form[1] |= {"enableWhen": conditions, "enableBehavior": behaviour}
+        first = answered(number(at), link="first")
+        assert (rules(form, [*first, *mine]) == []) is is_asked
+        assert (rules(form, first) == []) is not is_asked
+    # how they are joined is not said: nothing can be told
+    form = _when()
+    form[1] |= {"enableWhen": [*conditions]}
+    first = answered(number(5), link="first")
+    assert rules(form, [*first, *mine]) == rules(form, first) == []
+
+
+def test_what_cannot_be_told_here_passes() -> None:
+    expression = [ext("enableWhenExpression", SDC, valueExpression={"language": "text/fhirpath", "expression": "true"})]
+    hidden = item("string", required=True, extension=expression)
+    assert rules([hidden], []) == rules([hidden], answered(string("x"))) == []
+    elsewhere = item("choice", answerValueSet="http://terminology.example/vs")
+    assert rules([elsewhere], answered({"valueCoding": {"system": "x", "code": "y"}})) == []
+    unknown = item("a-type-of-tomorrow")
+    assert rules([unknown], answered(CODING)) == []
+    filtered = {"include": [{"system": "s", "filter": [{"property": "concept", "op": "is-a", "value": "x"}]}]}
+    open_set = {"resourceType": "ValueSet", "id": "v", "compose": filtered}
+    assert rules([item("choice", answerValueSet="#v")], answered(OTHER), contained=[open_set]) == []
+    other_unit = amount({"value": 1, "system": "http://unitsofmeasure.org", "code": "g"})
+    assert rules([item("quantity", **LIMITS)], answered(other_unit)) == []
+    partial = item("date", extension=[ext("minValue", valueDate="2026-10-12")])
+    assert rules([partial], answered(day("2026"))) == []
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("given", "rule"),
     [
-        {"_valueString": {"extension": [{"url": f"{BASE}data-absent-reason", "valueCode": "unknown"}]}},
-        {"id": "1", "valueString": "x", "extension": [{"url": "urn:x", "valueCode": "y"}]},
-        {"valueString": None},
+        ([3], "an item is no object"),
+        ([{"answer": [CODING]}], "an item has no linkId"),
+        ([{"linkId": "q", "answers": []}], "an item has a property that FHIR does not have"),
+        ([{"linkId": "q", "answer": []}], "no list, or an empty one"),
+        ([{"linkId": "q", "answer": {}}], "no list, or an empty one"),
+        ([{"linkId": "q", "answer": [{}]}], "an answer is empty"),
+        ([{"linkId": "q", "answer": [{"valueCode": "a"}]}], "an answer has a property that FHIR does not have"),
+        ([{"linkId": "q", "answer": [{**CODING, "note": "x"}]}], "an answer has a property that FHIR does not have"),
+        ([{"linkId": "q", "answer": [{**CODING, "valueString": "x"}]}], "an answer has several values"),
+        ([{"linkId": "q", "answer": [string("")]}], "an answer is no String"),
+        ([{"linkId": "q", "answer": [number("3")]}], "an answer is no Integer"),
+        ([{"linkId": "q", "answer": [number(3.5)]}], "an answer is no Integer"),
+        ([{"linkId": "q", "answer": [number(2**31)]}], "an answer is no Integer"),
+        ([{"linkId": "q", "answer": [{"valueBoolean": "true"}]}], "an answer is no Boolean"),
+        ([{"linkId": "q", "answer": [day("12.10.2026")]}], "an answer is no Date"),
+        ([{"linkId": "q", "answer": [{"valueDateTime": "2026-10-12T10:00:00"}]}], "an answer is no DateTime"),
+        ([{"linkId": "q", "answer": [clock("24:00:00")]}], "an answer is no Time"),
+        ([{"linkId": "q", "answer": [{"valueCoding": None}]}], "an answer is no Coding"),
+        ([{"linkId": "q", "answer": [{"valueCoding": "a"}]}], "an answer is no Coding"),
     ],
 )
-def test_answers_may_carry_more_than_a_value(value: Json) -> None:
-    assert verdict(question("string"), value)
+def test_what_no_response_looks_like(given: list[Any], rule: str) -> None:
+    broken = rules([item("choice")], given)
+    assert broken
+    assert rule in broken[0]
 
 
-def test_only_what_repeats_has_several_answers() -> None:
-    values = [{"valueString": "x"}, {"valueString": "y"}]
-    assert verdict(question("string", repeats=True), *values)
-    assert not verdict(question("string"), *values)
-    assert not verdict(question("string"), *values, status="in-progress")
-
-
-def test_as_many_answers_as_asked_for() -> None:
-    bounds = [(f"{BASE}questionnaire-{which}Occurs", {"valueInteger": n}) for which, n in (("min", 2), ("max", 3))]
-    item = question("string", repeats=True, extension=bounds)
-    many = [{"valueString": str(number)} for number in range(4)]
-    assert [verdict(item, *many[:count]) for count in range(1, 5)] == [False, True, True, False]
-    assert verdict(item, many[0], status="in-progress")
-
-
-def test_what_is_required_is_answered_once_it_is_sent() -> None:
-    questionnaire = asked(group(question("string", required=True)))
-    empty = {"linkId": "g", "item": [{"linkId": "a"}]}
-    assert [one.link for one in found(given(empty), questionnaire)] == ["a"]
-    assert found(given({"linkId": "g"}, status="amended"), questionnaire)
-    assert not found(given(empty, status="in-progress"), questionnaire)
-    assert not found(given({"linkId": "g", "item": [answered({"valueString": "x"})]}), questionnaire)
-    # what stands below something that is not there, and need not be, is not missing
-    assert not found(given(), questionnaire)
-
-
-def test_a_required_group_is_there() -> None:
-    assert found(given(), asked(group(question("string"), required=True)))
-    assert not found(given({"linkId": "g"}), asked(group(question("string"), required=True)))
-
-
-def test_a_group_repeats_as_an_item_and_a_question_in_its_answers() -> None:
-    twice = [{"linkId": "g", "item": [answered({"valueString": "x"})]}] * 2
-    assert not found(given(*twice), asked(group(question("string"), repeats=True)))
-    assert found(given(*twice), asked(group(question("string"))))
-    most = [{"url": f"{BASE}questionnaire-maxOccurs", "valueInteger": 1}]
-    assert found(given(*twice), asked(group(question("string"), repeats=True, extension=most)))
-    again = [answered({"valueString": "x"})] * 2
-    assert found(given(*again), asked(question("string", repeats=True)))
-
-
-def test_groups_and_displays_have_no_answers() -> None:
-    value = {"valueString": "x"}
-    assert found(given(answered(value, link="g")), asked(group(question("string"))))
-    assert found(given(answered(value)), asked(question("display")))
-    assert not found(given({"linkId": "a", "text": "Hello"}), asked(question("display")))
-
-
-def test_items_stand_where_the_questionnaire_has_them_in_any_order() -> None:
-    below = question("string", item=[question("integer", "b")])
-    questionnaire = asked(group(below), question("integer", "c"))
-    inner = answered({"valueInteger": 1}, link="b")
-    right = answered({"valueString": "x", "item": [inner]})
-    last = answered({"valueInteger": 1}, link="c")
-    assert not found(given(last, {"linkId": "g", "item": [right]}), questionnaire)
-    assert [one.link for one in found(given(right), questionnaire)] == ["a"]
-    beside = {"linkId": "g", "item": [{**answered({"valueString": "x"}), "item": [inner]}]}
-    assert [one.link for one in found(given(beside), questionnaire)] == ["a"]
-    assert [one.link for one in found(given(answered({"valueString": "x"}, link="z")), questionnaire)] == [None]
-
-
-@pytest.mark.parametrize(
-    "item", [{"linkId": "a", "answer": []}, {"linkId": "a", "answer": "x"}, {"linkId": "a", "item": [5]}]
-)
-def test_lists_are_lists_of_objects_and_not_empty(item: Json) -> None:
-    assert found(given(item), asked(question("string")))
-
-
-def outcome(response: Json, *questionnaires: Json) -> Sheet | Refused:
-    """What the reader makes of a response."""
-    files = [json.dumps(one).encode() for one in questionnaires]
-    [one] = read_fhir(json.dumps(response).encode(), files)
-    return one
-
-
-def test_a_refusal_names_the_first_question_and_counts_the_others() -> None:
-    values = [{"valueInteger": number} for number in (7, 8)]
-    one = outcome(given(answered(*values)), asked(question("integer", answerOption=[{"valueInteger": 1}])))
-    assert isinstance(one, Refused)
-    assert (one.reason, one.column) == ("against_questionnaire", "a")
-    assert one.hint.endswith("(and 2 more)")
-
-
-def test_a_link_that_only_the_response_knows_is_not_named() -> None:
-    one = outcome(given(answered({"valueString": "x"}, link="EMP-731")), asked(question("string")))
-    assert isinstance(one, Refused)
-    assert one.column is None
-    assert "EMP" not in one.hint
-    inside = {**asked(question("integer", "EMP-731")), "id": "q"}
-    own = given(answered({"valueString": "x"}, link="EMP-731"), questionnaire="#q") | {"contained": [inside]}
-    assert "EMP" not in repr(outcome(own))
-    assert isinstance(outcome(own), Refused)
-
-
-@pytest.mark.parametrize(
-    ("named", "questionnaire", "is_checked"),
-    [
-        ("urn:q", {}, True),
-        ("urn:q|2", {}, True),
-        ("urn:q|2", {"version": "2"}, True),
-        ("urn:q|2", {"version": "1"}, False),
-        ("urn:other", {}, False),
-        (None, {}, True),
-        ("Questionnaire/own", {"id": "own"}, True),
-        ("https://h.example/Questionnaire/own", {"id": "own"}, False),
-        ("https://h.example/Questionnaire/own", {"id": "own", "url": None}, True),
-        ({"reference": "https://h.example/Questionnaire/own"}, {"id": "own"}, True),
-        ({"reference": "Questionnaire/another"}, {"id": "own"}, False),
-    ],
-)
-def test_a_response_is_checked_against_the_questionnaire_it_names(
-    named: Any, questionnaire: Json, is_checked: bool
-) -> None:
-    one = outcome({**given(), "questionnaire": named}, asked(question("string", required=True), **questionnaire))
-    assert isinstance(one, Refused) is is_checked
-
-
-def test_of_two_questionnaires_the_named_version_counts() -> None:
-    old, new = asked(question("string"), version="1"), asked(question("string", required=True), version="2")
-    assert isinstance(outcome({**given(), "questionnaire": "urn:q|2"}, old, new), Refused)
-    assert isinstance(outcome({**given(), "questionnaire": "urn:q|1"}, old, new), Sheet)
-
-
-def test_a_questionnaire_beside_the_response_is_known() -> None:
-    entries = [{"resource": given()}, {"fullUrl": "urn:uuid:1", "resource": asked(question("string", required=True))}]
-    one = outcome({"resourceType": "Bundle", "entry": entries})
-    assert isinstance(one, Refused)
-    assert one.column is None
+def test_a_questionnaire_that_cannot_be_one_is_refused() -> None:
+    for items in ([{"type": "string"}], [item("string"), item("string")]):
+        with pytest.raises(ValueError, match="no linkId, or two have the same"):
+            parse(loads(json.dumps({"item": items})))
+    deep: Json = item("group")
+    for number in range(150):
+        deep = {"linkId": f"g{number}", "type": "group", "item": [deep]}
+    with pytest.raises(ValueError, match="far too deep"):
+        parse(loads(json.dumps({"item": [deep]})))

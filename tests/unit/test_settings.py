@@ -30,6 +30,9 @@ FULL = Settings(
     keystores=Path("/run/secrets/keys"),
     timezone="Europe/Berlin",
     journal=Path("/run/journal/kept.json"),
+    redcap_url="https://redcap.example.org/api/",
+    redcap_token_file=Path("/run/secrets/redcap-token"),
+    redcap_ca_location=Path("/etc/redcap/ca.pem"),
     metrics="127.0.0.1:9464",
     log_format="json",
     log_level="debug",
@@ -65,6 +68,42 @@ def test_booleans_are_spelled_in_a_few_ways(text: str, value: bool) -> None:
 def test_any_other_boolean_is_refused_by_name(text: str) -> None:
     with pytest.raises(SettingsError, match="WARDPULSE_EMBEDDED must be true or false"):
         Settings.read({"WARDPULSE_EMBEDDED": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("https://redcap.example.org/api/", "https://redcap.example.org/api/"),
+        ("https://redcap.example.org:8443/redcap/api", "https://redcap.example.org:8443/redcap/api/"),
+        ("http://localhost:8080/api/", "http://localhost:8080/api/"),
+        ("http://[::1]/api/", "http://[::1]/api/"),
+        ("", ""),
+    ],
+)
+def test_the_address_of_redcap_is_that_of_its_api(text: str, address: str) -> None:
+    assert Settings.read({"WARDPULSE_REDCAP_URL": text}).redcap_url == address
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("http://redcap.example.org/api/", "must begin with https"),
+        ("http://localhost.example.org/api/", "must begin with https"),
+        ("https://redcap.example.org/", "must be an address such as"),
+        ("redcap.example.org/api/", "must be an address such as"),
+        ("ftp://redcap.example.org/api/", "must be an address such as"),
+        ("https:///api/", "must be an address such as"),
+        ("https://redcap.example.org:x/api/", "must be an address such as"),
+        ("https://[redcap/api/", "must be an address such as"),
+        ("https://redcap.example.org/api/\n", "must be an address such as"),
+        ("https://a-secret@redcap.example.org/api/", "may hold neither user"),
+        ("https://redcap.example.org/api/?token=a-secret", "may hold neither user"),
+    ],
+)
+def test_an_address_that_gives_the_token_away_or_is_no_api_is_refused_unquoted(text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=f"WARDPULSE_REDCAP_URL {why}") as refused:
+        Settings.read({"WARDPULSE_REDCAP_URL": text})
+    assert "a-secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["4", "0", "-1"])

@@ -18,7 +18,8 @@ from producers.sources.mapping import Mapping
 from producers.sources.registry import SOURCES, SourceName, read
 from producers.sources.sheet import Refused, Sheet
 from schemas.errors import InputRefused
-from tests.exports import google_forms, json_lines, limesurvey, mapping_of, ms_forms, qualtrics
+from tests.exports import google_forms, json_lines, limesurvey, ms_forms, qualtrics
+from tests.surveyed import mapping_of
 from wardpulse import application
 
 BERLIN, UTC, CHICAGO, MEXICO = map(ZoneInfo, ("Europe/Berlin", "Etc/UTC", "America/Chicago", "America/Mexico_City"))
@@ -184,6 +185,19 @@ def test_a_withdrawn_sheet_takes_back_every_form_of_the_mapping() -> None:
     (refused,) = outcomes([Sheet(4, {"response": "a"}, withdrawn=True)], mapping, CATALOGUE)
     assert isinstance(refused, Refused)
     assert refused.reason == "missing_person"
+
+
+def test_a_row_takes_back_what_was_sent_whatever_else_it_holds() -> None:
+    export = json_lines("icu-1", 8)
+    mapping = completed("jsonl", {**export.mapping, "withdrawn": {"column": "withdraw", "values": ["yes"]}})
+    rows = [
+        b'{"response": "a", "person": "b", "withdraw": "yes"}',
+        b'{"response": "a", "withdraw": "yes"}',
+        b'{"withdraw": "no"}',
+    ]
+    found = [*read(b"\n".join(rows), mapping, CATALOGUE, "jsonl")]
+    assert found[0] == Withdrawal(1, "cbi.work", "b", "a")
+    assert [one.reason for one in found if isinstance(one, Refused)] == ["missing_person", "missing_response"]
 
 
 def test_several_files_are_read_as_one_and_named(tmp_path: Path) -> None:

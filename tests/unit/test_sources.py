@@ -12,7 +12,8 @@ from producers.sources.mapping import Mapping
 from producers.sources.registry import SOURCES, Extra, SourceName, read
 from producers.sources.sheet import Refused
 from schemas.codec import encode
-from tests.exports import EXPORTS, FORM, ZONE, Export
+from tests.exports import EXPORTS
+from tests.surveyed import FORM, ZONE, Export
 
 CATALOGUE = catalogue()
 KEYS = RoundKeys.derive(b"t" * 32, b"c" * 32)

@@ -1,0 +1,128 @@
+"""FHIR in files: single resources, Bundles and NDJSON; and references between what a file holds.
+
+A resource is what `json_text.loads` gives. Whatever else a file holds beside the wanted type only resolves references.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from producers.sources.csv_text import load
+from producers.sources.json_text import NotJson, decoded, loads
+from producers.sources.sheet import Refused, RowReason
+from schemas.errors import InputRefused
+
+Resource = dict[str, Any]
+MOST_DEEP: Final = 100
+"""Deepest nesting of items that is read; the deepest forms in use have fewer than ten levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A resource, its number or line in the file, and what its references may mean."""
+
+    line: int
+    resource: Resource
+    others: Mapping[str, Resource]
+
+    def resolved(self, reference: Any) -> Resource:
+        """The resource that a reference means, if the file holds it; else an empty one."""
+        target = text(reference, "reference")
+        if target.startswith("#"):
+            return next((one for one in objects(self.resource, "contained") if one.get("id") == target[1:]), {})
+        return self.others.get(target) or self.others.get("/".join(_type_and_id(target))) or {}
+
+
+def read_resources(file: Path | bytes, kind: str) -> Iterator[Found | Refused]:
+    """Every resource of a kind in a file. InputRefused, before the first, if there is none."""
+    name, data = load(file)
+    broken = "is empty: export it again"
+    try:
+        whole = [(1, loads(decoded(data)))]
+    except NotJson as error:
+        whole, broken = [], str(error)
+    lines = whole or list(_lines(data))
+    good = [(line, one) for line, one in lines if not isinstance(one, Refused)]
+    members = [member for line, one in good for member in _members(line, one, len(lines) > 1)]
+    if not any(_is(one, kind) for _, _, one in members):
+        if not good:
+            raise InputRefused(f"{name}: {broken}")
+        raise InputRefused(f"{name}: holds no {kind} of FHIR: give a resource, a Bundle or NDJSON, as JSON")
+    others = _known(members)
+    found: list[Found | Refused] = [Found(line, one, others) for line, _, one in members if _is(one, kind)]
+    found += [one for _, one in lines if isinstance(one, Refused)]
+    return iter(sorted(found, key=lambda one: one.line))
+
+
+def objects(resource: Any, name: str) -> list[Resource]:
+    """The objects of a list; what is none is left out."""
+    found = resource.get(name) if isinstance(resource, dict) else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def block(resource: Any, name: str) -> Resource:
+    """The object of a name; an empty one if there is none."""
+    found = resource.get(name) if isinstance(resource, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def text(resource: Any, name: str) -> str:
+    """The text of a name; none if it is anything else."""
+    found = resource.get(name) if isinstance(resource, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def id_of(reference: Any) -> str:
+    """The id in a reference such as `Organization/med-a`, also of an absolute one or of a version; else nothing."""
+    target = text(reference, "reference")
+    return "" if target.startswith(("#", "urn:")) else "".join(_type_and_id(target)[1:])
+
+
+def identifier_of(reference: Any, resource: Resource) -> str:
+    """The value of the identifier in a reference, or the only one of the resource it means."""
+    own = text(block(reference, "identifier"), "value")
+    values = [text(one, "value") for one in objects(resource, "identifier")]
+    return own or (values[0] if len(values) == 1 else "")
+
+
+def _type_and_id(target: str) -> list[str]:
+    parts = target.split("/_history/")[0].split("/")
+    return parts[-2:] if len(parts) > 1 else []
+
+
+def _is(resource: Resource, kind: str) -> bool:
+    return resource.get("resourceType") == kind
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, Any]]:
+    content = decoded(data)
+    lines: list[Any] = content.splitlines() if isinstance(content, bytes) else content.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield number, _line(number, line)
+
+
+def _line(number: int, line: bytes | str) -> Any:
+    try:
+        return loads(line)
+    except NotJson as error:
+        return Refused(number, None, str(RowReason.UNREADABLE_ROW), str(error))
+
+
+def _members(line: int, found: Any, is_line: bool) -> Iterator[tuple[int, str, Resource]]:
+    """Number, full URL and resource of what stands at one place: itself, or the entries of a Bundle."""
+    if not isinstance(found, dict):
+        return
+    if not _is(found, "Bundle"):
+        yield line, "", found
+        return
+    for number, entry in enumerate(objects(found, "entry"), 1):
+        resource = block(entry, "resource")
+        if resource:
+            yield line if is_line else number, text(entry, "fullUrl"), resource
+
+
+def _known(members: list[tuple[int, str, Resource]]) -> dict[str, Resource]:
+    named = {f"{text(one, 'resourceType')}/{text(one, 'id')}": one for _, _, one in members}
+    return named | {url: one for _, url, one in members if url}
