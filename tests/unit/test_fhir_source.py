@@ -196,7 +196,7 @@ def test_a_response_is_checked_against_the_questionnaire_it_names_alone() -> Non
     (found,) = read({**wrong, "item": [{"linkId": "work", "item": named["item"]}]}, forms=(questionnaire(),))
     assert isinstance(found, Refused)
     assert (found.reason, found.column) == ("against_questionnaire", "w7")
-    assert "one of the options" in found.hint
+    assert "another type" in found.hint
     (other,) = read({**named, "questionnaire": "https://hospital.example/other"}, forms=(questionnaire(),))
     assert isinstance(other, Sheet)
     strange = {**named, "item": answers(("mrs-meier@hospital.example", {"valueString": "secret"}))}
