@@ -11,6 +11,7 @@ answer or the Questionnaire gives it one, else the code. The fields of a respons
 - `$tag:SYSTEM`: the code of that system among the tags; `$tag`, if there is one tag.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,7 @@ from producers.sources.sheet import NOT_SUBMITTED, Refused, RowReason, Sheet
 _PARTIAL: Final = ("in-progress", "stopped")
 _FINAL: Final = ("completed", "amended", "entered-in-error")
 _LONGEST_VERSION: Final = 7
+_PLACES: Final = ("Organization", "Location")
 Weights = Mapping[tuple[str, str, str], str]
 
 
@@ -82,7 +84,7 @@ def _sheet(found: Found, known: Sequence[Questionnaire], weights: Mapping[int, W
     if status in _PARTIAL:
         return Refused(found.line, "$status", str(RowReason.NOT_SUBMITTED), f"{NOT_SUBMITTED}: it is {status}")
     form = _questionnaire_of(found, known)
-    answers = _answers(found.resource, weights[id(form)] if form else {})
+    answers = _answers(found, weights[id(form)] if form else {})
     return Sheet(found.line, {**answers, **_own_fields(found)})
 
 
@@ -123,26 +125,29 @@ def _weights(form: Questionnaire) -> Weights:
     return found
 
 
-def _answers(resource: Resource, weights: Weights) -> dict[str, str]:
+def _answers(response: Found, weights: Weights) -> dict[str, str]:
     found: dict[str, list[str]] = {}
-    waiting = [resource]
+    waiting = objects(response.resource, "item")[::-1]
     while waiting:
-        element = waiting.pop(0)
-        for item in objects(element, "item"):
-            answers = objects(item, "answer")
-            given = [_cell(text(item, "linkId"), answer, weights) for answer in answers]
-            found.setdefault(text(item, "linkId"), []).extend(one for one in given if one is not None)
-            waiting += [item, *answers]
-    cells = {}
-    for link, values in found.items():
-        if len(values) == 1:
-            cells[link] = values[0]
-        cells |= {f"{link}#{number}": value for number, value in enumerate(values, 1) if len(values) > 1}
-    return cells
+        item = waiting.pop()
+        answers = objects(item, "answer")
+        given = [_cell(text(item, "linkId"), answer, response, weights) for answer in answers]
+        found.setdefault(text(item, "linkId"), []).extend(one for one in given if one is not None)
+        waiting += reversed([one for around in (item, *answers) for one in objects(around, "item")])
+    named = [
+        (f"{link}#{number}" if len(values) > 1 else link, value)
+        for link, values in found.items()
+        for number, value in enumerate(values, 1)
+    ]
+    counts = Counter(name for name, _ in named)
+    # no item passes for a field of the response, nor for the numbered answer of another
+    return {name: value for name, value in named if counts[name] == 1 and not name.startswith("$")}
 
 
-def _cell(link: str, answer: Resource, weights: Weights) -> str | None:
+def _cell(link: str, answer: Resource, found: Found, weights: Weights) -> str | None:
     kind, value = value_of(answer)
+    if kind == "Reference":
+        return id_of(value) if _kind(value) in _PLACES else _who(found, value)
     if kind != "Coding":
         own = weight_of(block(answer, f"_value{kind}")) if kind else None
         return own or (text_of(value) if kind else None)
@@ -201,7 +206,7 @@ def _places(found: Found) -> dict[str, str]:
             }
             break
         kind = text(resolved, "resourceType") or _kind(reference)
-        if kind in ("Organization", "Location"):
+        if kind in _PLACES:
             role.setdefault(kind.lower(), reference)
     places = {}
     for name in ("organization", "location"):
@@ -218,5 +223,7 @@ def _kind(reference: Any) -> str:
 
 def _tags(resource: Resource) -> dict[str, str]:
     tags = objects(resource.get("meta"), "tag")
-    found = {f"$tag:{text(tag, 'system')}": text(tag, "code") for tag in tags}
+    # two codes of one system: which of them is meant cannot be known
+    counts = Counter(text(tag, "system") for tag in tags)
+    found = {f"$tag:{text(tag, 'system')}": text(tag, "code") for tag in tags if counts[text(tag, "system")] == 1}
     return found | ({"$tag": text(tags[0], "code")} if len(tags) == 1 else {})

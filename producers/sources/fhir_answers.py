@@ -1,39 +1,29 @@
 """The values given to one item against what the item allows: types, options, limits, sizes. Pure; no value is told."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
+from producers.sources.fhir_compare import difference, number_of, unit_of
 from producers.sources.fhir_questionnaire import Item, Option, value_of
 from producers.sources.fhir_resources import objects, text
-from producers.sources.json_text import Number
+from producers.sources.fhir_units import measure_different_things
 
 Value = tuple[str, Any]
-_CHOICE: Final = frozenset({"Coding", "Date", "Time", "Integer", "String", "Reference"})
 _KINDS: Final = {
-    "boolean": frozenset({"Boolean"}),
-    "decimal": frozenset({"Decimal"}),
-    "integer": frozenset({"Integer"}),
-    "date": frozenset({"Date"}),
-    "dateTime": frozenset({"DateTime"}),
-    "time": frozenset({"Time"}),
-    "string": frozenset({"String"}),
-    "text": frozenset({"String"}),
-    "url": frozenset({"Uri"}),
-    "choice": _CHOICE,
-    "open-choice": _CHOICE,
-    "coding": frozenset({"Coding", "String"}),
-    "attachment": frozenset({"Attachment"}),
-    "reference": frozenset({"Reference"}),
-    "quantity": frozenset({"Quantity"}),
+    **{name: name[0].upper() + name[1:] for name in ("boolean", "decimal", "integer", "date", "dateTime", "time")},
+    **{name: name[0].upper() + name[1:] for name in ("string", "attachment", "reference", "quantity")},
+    **dict.fromkeys(("choice", "open-choice", "coding"), "Coding"),
+    "text": "String",
+    "url": "Uri",
 }
 _BYTES_PER_MEGABYTE: Final = 1_000_000
+_QUANTITY_LIMITS: Final = ("minValue", "maxValue", "minQuantity", "maxQuantity")
 
 
 def answer_violations(item: Item, values: Sequence[Value]) -> Iterator[str]:
     """The rules that the values of one item break."""
-    kinds = _KINDS.get(item.kind)
-    if kinds is not None and any(kind not in kinds for kind, _ in values):
+    if not all(_is_of_type(item, kind) for kind, _ in values):
         yield f"the answer is of another type than the questionnaire asks for, {item.kind}"
         return
     yield from _options(item, values)
@@ -42,6 +32,18 @@ def answer_violations(item: Item, values: Sequence[Value]) -> Iterator[str]:
         yield from _sizes(item, kind, value)
         if kind == "Quantity":
             yield from _units(item, value)
+
+
+def _is_of_type(item: Item, kind: str) -> bool:
+    """Whether the item takes this type; any will do for an item of a type that is not known here."""
+    if item.kind not in _KINDS or kind == _KINDS[item.kind] or (kind == "String" and _takes_text(item)):
+        return True
+    # R4 lets the options of a choice be dates, times, numbers, text and references
+    return item.kind in ("choice", "open-choice") and any(one.kind == kind for one in item.options or ())
+
+
+def _takes_text(item: Item) -> bool:
+    return item.kind == "open-choice" or text(item.raw, "answerConstraint") == "optionsOrString"
 
 
 def _options(item: Item, values: Sequence[Value]) -> Iterator[str]:
@@ -56,12 +58,10 @@ def _options(item: Item, values: Sequence[Value]) -> Iterator[str]:
 
 def _is_free(item: Item, value: Value) -> bool:
     """Whether an answer need not be one of the options."""
-    constraint = text(item.raw, "answerConstraint")
-    if constraint == "optionsOrType":
+    if text(item.raw, "answerConstraint") == "optionsOrType":
         return True
-    is_open = item.kind == "open-choice" or constraint == "optionsOrString"
     # a coding without a code is text that somebody wrote
-    return is_open and (value[0] == "String" or (value[0] == "Coding" and not text(value[1], "code")))
+    return _takes_text(item) and (value[0] == "String" or (value[0] == "Coding" and not text(value[1], "code")))
 
 
 def is_option(value: Value, option: Option) -> bool:
@@ -72,7 +72,7 @@ def is_option(value: Value, option: Option) -> bool:
         return _is_coding(value[1], option.value)
     if value[0] == "Reference":
         return text(value[1], "reference") == text(option.value, "reference")
-    mine, other = _number(value[1]), _number(option.value)
+    mine, other = number_of(value[1]), number_of(option.value)
     return mine == other if mine is not None and other is not None else value[1] == option.value
 
 
@@ -84,35 +84,23 @@ def _is_coding(given: Any, option: Any) -> bool:
 
 
 def _limits(item: Item, kind: str, value: Any) -> Iterator[str]:
-    for name, sign in (("minValue", 1), ("maxValue", -1)):
-        for limit in item.extension(name):
+    for names, sign in ((("minValue", "minQuantity"), 1), (("maxValue", "maxQuantity"), -1)):
+        for limit in (limit for name in names for limit in item.extension(name)):
             over = difference(value, limit, kind)
             if over is not None and over * sign < 0:
                 yield f"the answer is {'under' if sign > 0 else 'over'} the limit of the questionnaire"
 
 
-def difference(value: Any, limit: Any, kind: str) -> int | None:
-    """1 if a value is over a limit, -1 if it is under, 0 if neither; None if they cannot be compared."""
-    if kind in ("Integer", "Decimal"):
-        mine, other = _number(value), _number(limit)
-        return None if mine is None or other is None else (mine > other) - (mine < other)
-    # dates and times of equal precision and, if any, equal offset stand in the order of their letters
-    is_alike = isinstance(limit, str) and isinstance(value, str) and len(value) == len(limit) and kind != "String"
-    if is_alike and (kind in ("Date", "Time") or value[19:] == limit[19:]):
-        return int(value > limit) - int(value < limit)
-    return None
-
-
 def _sizes(item: Item, kind: str, value: Any) -> Iterator[str]:
     if kind in ("String", "Uri"):
-        most, least = _number(item.raw.get("maxLength")), _first(item, "minLength")
+        most, least = number_of(item.raw.get("maxLength")), _first(item, "minLength")
         if most is not None and len(value) > most:
             yield "the text is longer than the questionnaire allows"
         if least is not None and len(value) < least:
             yield "the text is shorter than the questionnaire asks for"
-    elif kind in ("Decimal", "Integer"):
+    elif kind in ("Decimal", "Integer", "Quantity"):
         most = _first(item, "maxDecimalPlaces")
-        if most is not None and _places(value) > most:
+        if most is not None and _places(value.get("value") if kind == "Quantity" else value) > most:
             yield "the number has more decimal places than the questionnaire allows"
     elif kind == "Attachment":
         yield from _attachment(item, value)
@@ -121,14 +109,18 @@ def _sizes(item: Item, kind: str, value: Any) -> Iterator[str]:
 
 
 def _attachment(item: Item, value: Any) -> Iterator[str]:
-    types = item.extension("mimeType")
-    if types and text(value, "contentType") and text(value, "contentType") not in types:
+    types, given = [_mime(one) for one in item.extension("mimeType")], _mime(value.get("contentType"))
+    if types and given and not any(given == one or (one[-2:] == "/*" and given.startswith(one[:-1])) for one in types):
         yield "the attachment is of a kind that the questionnaire does not allow"
-    most, size = _first(item, "maxSize"), _number(value.get("size"))
-    if size is None:
-        size = Decimal(len(text(value, "data")) * 3 // 4)
-    if most is not None and size > most * _BYTES_PER_MEGABYTE:
+    most, size = _first(item, "maxSize"), number_of(value.get("size")) or Decimal(0)
+    data = "".join(text(value, "data").split()).rstrip("=")
+    if most is not None and max(size, Decimal(len(data) * 3 // 4)) > most * _BYTES_PER_MEGABYTE:
         yield "the attachment is larger than the questionnaire allows"
+
+
+def _mime(written: Any) -> str:
+    """A kind of file without its parameters, such as a charset."""
+    return written.partition(";")[0].strip().casefold() if isinstance(written, str) else ""
 
 
 def _reference(item: Item, value: Any) -> Iterator[str]:
@@ -140,38 +132,35 @@ def _reference(item: Item, value: Any) -> Iterator[str]:
 
 
 def _units(item: Item, value: Any) -> Iterator[str]:
-    own = (text(value, "system"), text(value, "code"))
     options = [one for one in item.extension("unitOption") if isinstance(one, dict)]
-    if options and own[1] and own not in [(text(one, "system"), text(one, "code")) for one in options]:
+    is_open = any(one != "optionsOnly" for one in item.extension("unitOpen"))
+    is_coded = all(unit_of(value))
+    # of units that stand elsewhere only this is known: each has a code
+    fits = any(_is_unit(value, one) for one in options) if options else is_coded or not item.extension("unitValueSet")
+    if not fits and not is_open:
         yield "the unit is not one of those of the questionnaire"
-    for name, sign in (("minQuantity", 1), ("maxQuantity", -1)):
-        for limit in item.extension(name):
-            if not all(own):
-                yield "the unit is not coded, so that the limits of the questionnaire cannot be checked"
-            elif own == (text(limit, "system"), text(limit, "code")):
-                over = difference(value.get("value"), limit.get("value"), "Decimal")
-                if over is not None and over * sign < 0:
-                    yield f"the quantity is {'under' if sign > 0 else 'over'} the limit of the questionnaire"
+    limits = [one for name in _QUANTITY_LIMITS for one in item.extension(name) if isinstance(one, dict)]
+    if limits and not is_coded:
+        yield "the unit is not coded, so that the limits of the questionnaire cannot be checked"
+    if any(measure_different_things(unit_of(value), unit_of(one)) for one in limits):
+        yield "the unit measures something else than the limits of the questionnaire"
+
+
+def _is_unit(value: Any, option: Any) -> bool:
+    if text(option, "code"):
+        return text(value, "code") == text(option, "code") and text(option, "system") in ("", text(value, "system"))
+    return text(value, "unit") == text(option, "display")
 
 
 def _first(item: Item, name: str) -> Decimal | None:
     values = item.extension(name)
-    return _number(values[0]) if values else None
-
-
-def _number(value: Any) -> Decimal | None:
-    if not isinstance(value, Number):
-        return None
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        return None
+    return number_of(values[0]) if values else None
 
 
 def _places(value: Any) -> int:
-    number = _number(value)
-    exponent = number.as_tuple().exponent if number is not None else 0
-    return -exponent if isinstance(exponent, int) else 0
+    number = number_of(value)
+    exponent = number.normalize().as_tuple().exponent if number else 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def values_of(element: Any) -> list[Value]:

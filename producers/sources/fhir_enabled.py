@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from producers.sources.fhir_answers import Value, difference, is_option, values_of
+from producers.sources.fhir_answers import Value, is_option, values_of
+from producers.sources.fhir_compare import difference
 from producers.sources.fhir_questionnaire import Item, Option, value_of
 from producers.sources.fhir_resources import Resource, objects, text
 
@@ -37,6 +38,9 @@ def _holds(condition: Resource, around: Sequence[Resource]) -> bool | None:
         return bool(values) == wanted if isinstance(wanted, bool) else None
     if not values:
         return None if operator == "!=" else False
+    if kind not in {value[0] for value in values}:
+        # a condition on a type that the question does not have says nothing
+        return None
     if operator in ("=", "!="):
         is_there = any(is_option(value, Option(kind, expected, None, False)) for value in values)
         return is_there if operator == "=" else not is_there
@@ -49,12 +53,7 @@ def _holds(condition: Resource, around: Sequence[Resource]) -> bool | None:
 def _sign(value: Value, kind: str, expected: Any) -> int | None:
     if value[0] != kind:
         return None
-    if kind == "Quantity":
-        mine, other = ((text(one, "system"), text(one, "code")) for one in (value[1], expected))
-        found = difference(value[1].get("value"), expected.get("value"), "Decimal") if mine == other else None
-    else:
-        found = difference(value[1], expected, kind)
-    return found
+    return difference(value[1], expected, kind)
 
 
 def _answers(link: str, around: Sequence[Resource]) -> list[Value]:

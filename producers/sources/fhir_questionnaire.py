@@ -82,9 +82,11 @@ def parse(resource: Resource) -> Questionnaire:
 
 
 def value_of(element: Resource, prefix: str = "value") -> tuple[str, Any]:
-    """Type and value of a `value[x]`, such as `("Coding", {...})`; nothing if there is none."""
-    names = [name for name in element if name.startswith(prefix) and name[len(prefix) :][:1].isupper()]
-    return (names[0][len(prefix) :], element[names[0]]) if names else ("", None)
+    """Type and value of a `value[x]`, such as `("Coding", {...})`; nothing if there is none, or null."""
+    for name, value in element.items():
+        if name.startswith(prefix) and name[len(prefix) :][:1].isupper() and value is not None:
+            return name[len(prefix) :], value
+    return "", None
 
 
 def extension_values(element: Any, name: str) -> list[Any]:
@@ -152,14 +154,23 @@ def _members(value_set: Resource) -> list[Option] | None:
     """The codings of a contained value set, if it lists them all; None if a terminology server must say."""
     expansion = objects(value_set.get("expansion"), "contains")
     if expansion:
-        if any("contains" in one for one in expansion) or block(value_set, "expansion").get("total") is not None:
+        # a server may cut an expansion off, and then says how many there are
+        if block(value_set, "expansion").get("total") is not None:
             return None
-        return [_coding(text(one, "system"), one) for one in expansion]
+        return [_coding(text(one, "system"), one) for one in _expanded(expansion)]
     compose = value_set.get("compose")
     includes = objects(compose, "include")
     if not includes or objects(compose, "exclude") or not all(map(_is_list, includes)):
         return None
     return [_coding(text(one, "system"), concept) for one in includes for concept in objects(one, "concept")]
+
+
+def _expanded(waiting: list[Resource]) -> Iterator[Resource]:
+    waiting = waiting[::-1]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += reversed(objects(one, "contains"))
 
 
 def _is_list(include: Resource) -> bool:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from producers.sources.csv_text import load
-from producers.sources.json_text import NotJson, decoded, loads
+from producers.sources.json_text import NotJson, Number, decoded, loads
 from producers.sources.sheet import Refused, RowReason
 from schemas.errors import InputRefused
 
 Resource = dict[str, Any]
+_Member = tuple[int, str, Resource]
 MOST_DEEP: Final = 100
 """Deepest nesting of items that is read; the deepest forms in use have fewer than ten levels."""
 
@@ -44,7 +45,8 @@ def read_resources(file: Path | bytes, kind: str) -> Iterator[Found | Refused]:
         whole, broken = [], str(error)
     lines = whole or list(_lines(data))
     good = [(line, one) for line, one in lines if not isinstance(one, Refused)]
-    members = [member for line, one in good for member in _members(line, one, len(lines) > 1)]
+    parts = [part for line, one in good for part in _parts(line, one, len(lines) > 1)]
+    members = [part for part in parts if not isinstance(part, Refused)]
     if not any(_is(one, kind) for _, _, one in members):
         if not good:
             raise InputRefused(f"{name}: {broken}")
@@ -52,6 +54,7 @@ def read_resources(file: Path | bytes, kind: str) -> Iterator[Found | Refused]:
     others = _known(members)
     found: list[Found | Refused] = [Found(line, one, others) for line, _, one in members if _is(one, kind)]
     found += [one for _, one in lines if isinstance(one, Refused)]
+    found += [part for part in parts if isinstance(part, Refused)]
     return iter(sorted(found, key=lambda one: one.line))
 
 
@@ -70,7 +73,7 @@ def block(resource: Any, name: str) -> Resource:
 def text(resource: Any, name: str) -> str:
     """The text of a name; none if it is anything else."""
     found = resource.get(name) if isinstance(resource, dict) else None
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and not isinstance(found, Number) else ""
 
 
 def id_of(reference: Any) -> str:
@@ -110,19 +113,27 @@ def _line(number: int, line: bytes | str) -> Any:
         return Refused(number, None, str(RowReason.UNREADABLE_ROW), str(error))
 
 
-def _members(line: int, found: Any, is_line: bool) -> Iterator[tuple[int, str, Resource]]:
+def _parts(line: int, found: Any, is_line: bool) -> Iterator[_Member | Refused]:
     """Number, full URL and resource of what stands at one place: itself, or the entries of a Bundle."""
-    if not isinstance(found, dict):
-        return
-    if not _is(found, "Bundle"):
+    if not isinstance(found, dict) or not text(found, "resourceType"):
+        yield Refused(line, None, str(RowReason.WRONG_SHAPE), "not a resource of FHIR: export it again")
+    elif not _is(found, "Bundle"):
         yield line, "", found
-        return
-    for number, entry in enumerate(objects(found, "entry"), 1):
-        resource = block(entry, "resource")
-        if resource:
-            yield line if is_line else number, text(entry, "fullUrl"), resource
+    else:
+        entries = found.get("entry")
+        for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+            yield from _entry(line if is_line else number, entry)
 
 
-def _known(members: list[tuple[int, str, Resource]]) -> dict[str, Resource]:
+def _entry(line: int, entry: Any) -> Iterator[_Member | Refused]:
+    """The resource of an entry; entries that only say what a server did have none."""
+    resource = (entry.get("resource") or {}) if isinstance(entry, dict) else None
+    if not isinstance(resource, dict):
+        yield Refused(line, None, str(RowReason.WRONG_SHAPE), "an entry without a resource of FHIR: export it again")
+    elif resource:
+        yield line, text(entry, "fullUrl"), resource
+
+
+def _known(members: list[_Member]) -> dict[str, Resource]:
     named = {f"{text(one, 'resourceType')}/{text(one, 'id')}": one for _, _, one in members}
     return named | {url: one for _, url, one in members if url}

@@ -196,7 +196,7 @@ def test_a_response_is_checked_against_the_questionnaire_it_names_alone() -> Non
     (found,) = read({**wrong, "item": [{"linkId": "work", "item": named["item"]}]}, forms=(questionnaire(),))
     assert isinstance(found, Refused)
     assert (found.reason, found.column) == ("against_questionnaire", "w7")
-    assert "one of the options" in found.hint
+    assert "another type" in found.hint
     (other,) = read({**named, "questionnaire": "https://hospital.example/other"}, forms=(questionnaire(),))
     assert isinstance(other, Sheet)
     strange = {**named, "item": answers(("mrs-meier@hospital.example", {"valueString": "secret"}))}
@@ -209,7 +209,7 @@ def test_broken_lines_are_counted_where_they_stand() -> None:
     data = b"\xef\xbb\xbf" + json.dumps(response()).encode() + b'\n\n{"resourceType": "Questionn\n\xff\xfe\xff\n[1]\n'
     found = list(read_fhir(data))
     assert [(one.line, getattr(one, "reason", None)) for one in found] == [
-        *[(1, None), (3, "unreadable_row"), (4, "unreadable_row")]
+        *[(1, None), (3, "unreadable_row"), (4, "unreadable_row"), (5, "wrong_shape")]
     ]
 
 
@@ -245,3 +245,53 @@ def test_deep_and_endless_things_are_refused_and_cost_nothing() -> None:
     (number,) = read_fhir(huge.encode())
     assert isinstance(number, Refused)
     assert "no Integer" in number.hint
+
+
+def test_entries_that_are_no_resources_are_counted() -> None:
+    entries = [{"resource": response()}, 5, {"resource": "x"}, {"resource": {"id": "x"}}, {"response": {}}]
+    found = read({"resourceType": "Bundle", "entry": entries})
+    assert [(one.line, getattr(one, "reason", None)) for one in found] == [
+        *[(1, None), (2, "wrong_shape"), (3, "wrong_shape")]
+    ]
+
+
+def test_a_name_that_could_mean_two_answers_means_none() -> None:
+    several = {"linkId": "a", "answer": [{"valueInteger": 1}, {"valueInteger": 2}]}
+    found = cells(response(item=[several, *answers(("a#1", {"valueInteger": 3}))]))
+    assert "a#1" not in found
+    assert found["a#2"] == "2"
+
+
+def test_answers_are_numbered_in_the_order_of_the_response() -> None:
+    deep = {"linkId": "g", "item": [{"linkId": "h", "item": answers(("a", {"valueInteger": 1}))}]}
+    found = cells(response(item=[deep, *answers(("a", {"valueInteger": 2}))]))
+    assert (found["a#1"], found["a#2"]) == ("1", "2")
+
+
+def test_no_item_passes_for_a_field_of_the_response() -> None:
+    found = cells(response(item=answers(("$tag", {"valueString": "icu-1"}), ("$organization", {"valueString": "x"}))))
+    assert "$tag" not in found
+    assert found["$organization"] == ""
+
+
+def test_two_codes_of_one_system_name_no_unit() -> None:
+    tags = [{"system": "u", "code": "a"}, {"system": "u", "code": "b"}, {"system": "v", "code": "c"}]
+    found = cells(response(meta={"tag": tags}))
+    assert {name: cell for name, cell in found.items() if name.startswith("$tag")} == {"$tag:v": "c"}
+
+
+def test_a_unit_may_be_an_answer_that_refers_to_it() -> None:
+    found = cells(response(item=answers(("unit", {"valueReference": {"reference": "Organization/icu-1"}}))))
+    assert found["unit"] == "icu-1"
+
+
+def test_what_is_null_is_not_answered() -> None:
+    given = [{"linkId": "b", "answer": None, "item": None}, *answers(("a", {"valueInteger": None}))]
+    found = cells(response(item=given))
+    assert not {"a", "b"} & found.keys()
+
+
+def test_a_linkid_is_text() -> None:
+    (found,) = read(response(item=[{"linkId": 5, "answer": [{"valueInteger": 1}]}]))
+    assert isinstance(found, Refused)
+    assert found.reason == "wrong_shape"
