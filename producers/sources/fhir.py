@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from producers.sources.fhir_check import violations
-from producers.sources.fhir_questionnaire import Questionnaire, read_questionnaires, value_of, weight_of
+from producers.sources.fhir_questionnaire import Questionnaire, parse, read_questionnaires, value_of, weight_of
 from producers.sources.fhir_resources import (
     Found,
     Resource,
@@ -84,7 +84,7 @@ def _sheet(found: Found, known: Sequence[Questionnaire], weights: Mapping[int, W
     if status in _PARTIAL:
         return Refused(found.line, "$status", str(RowReason.NOT_SUBMITTED), f"{NOT_SUBMITTED}: it is {status}")
     form = _questionnaire_of(found, known)
-    answers = _answers(found, weights[id(form)] if form else {})
+    answers = _answers(found, weights[id(form)] if form else _own_weights(found))
     return Sheet(found.line, {**answers, **_own_fields(found)})
 
 
@@ -113,6 +113,16 @@ def _named(resource: Resource) -> tuple[str, str]:
     named = text(resource, "questionnaire") or text(resource.get("questionnaire"), "reference")
     url, _, version = named.partition("|")
     return url, version
+
+
+def _own_weights(found: Found) -> Weights:
+    """The weights of a Questionnaire inside the response: it is believed, and not checked against."""
+    named, _ = _named(found.resource)
+    inside = found.resolved({"reference": named}) if named.startswith("#") else {}
+    try:
+        return _weights(parse(inside))
+    except ValueError:
+        return {}
 
 
 def _weights(form: Questionnaire) -> Weights:
