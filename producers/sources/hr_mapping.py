@@ -67,16 +67,18 @@ class HrMapping(Section):
     def _consistent(self) -> Self:
         strays = sorted({kind for kind in self.kinds.values() if kind is not None} - set(self.levels))
         if strays:
-            raise _wrong("kinds: {name} is not one of the levels: correct it, or add it to levels", strays[0])
+            raise _wrong(
+                "has {name} in kinds, which is not one of the levels: correct it, or add it to levels", strays[0]
+            )
         repeated = _repeated(self.levels)
         if repeated is not None:
-            raise _wrong("levels: {name} is given twice", repeated)
+            raise _wrong("has the level {name} twice: remove one", repeated)
         repeated = _repeated(self.ids.values())
         if repeated is not None:
-            raise _wrong("ids: {name} is given to two units, and one series belongs to one unit", repeated)
+            raise _wrong("gives the id {name} to two units in ids: a series belongs to one unit", repeated)
         repeated = _repeated(self.columns.given().values()) if self.columns else None
         if repeated is not None:
-            raise _wrong("columns: {name} is used for two things", repeated)
+            raise _wrong("uses the column {name} for two things: correct columns", repeated)
         return self
 
 

@@ -14,8 +14,8 @@ from tests.hospital import record
 HEADS = {"surgery/ward-1": 40, "surgery/ward-2": 10, "imaging/ct": 20, "imaging/mri": 20, "lab/blood": 10}
 
 
-def built(heads: dict[str, int], **more: int) -> Organisation:
-    event = decode(canonical_json(record(heads | {name.replace("_", "/"): count for name, count in more.items()})))
+def built(heads: dict[str, int]) -> Organisation:
+    event = decode(canonical_json(record(heads)))
     assert isinstance(event, OrganisationUpdated)
     return organisation(event)
 
