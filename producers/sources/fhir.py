@@ -221,7 +221,9 @@ def _places(found: Found) -> dict[str, str]:
     places = {}
     for name in ("organization", "location"):
         resolved = found.resolved(role.get(name))
-        places[f"${name}"] = id_of(role.get(name)) or text(resolved, "id")
+        # an id inside the response is a mark that every response may use for another place
+        is_inside = text(role.get(name), "reference").startswith("#")
+        places[f"${name}"] = id_of(role.get(name)) or ("" if is_inside else text(resolved, "id"))
         places[f"${name}.identifier"] = identifier_of(role.get(name), resolved)
     return places
 

@@ -1,5 +1,5 @@
 """A QuestionnaireResponse against its Questionnaire: the rules of FHIR and SDC that need no terminology server, no
-units of measure, no FHIRPath and no regular expressions.
+FHIRPath and no regular expressions. Of units of measure a few are known, see `fhir_units.py`.
 
 https://hl7.org/fhir/R4/questionnaireresponse.html and https://hl7.org/fhir/uv/sdc. The order of items is not checked:
 it says nothing about an answer. False alarms would lose answers, so what cannot be decided here passes.

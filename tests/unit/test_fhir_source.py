@@ -307,3 +307,10 @@ def test_weights_may_come_from_a_questionnaire_inside_the_response() -> None:
     assert cells(response(questionnaire="#q", contained=[form], item=given))["a"] == "3"
     twice = {**form, "item": asked * 2}
     assert cells(response(questionnaire="#q", contained=[twice], item=given))["a"] == "o3"
+
+
+def test_an_id_inside_the_response_names_no_unit() -> None:
+    inside = {"resourceType": "Organization", "id": "o", "identifier": [{"value": "icu-1"}]}
+    found = cells(response(contained=[inside], author={"reference": "#o"}))
+    assert "$organization" not in found
+    assert found["$organization.identifier"] == "icu-1"
