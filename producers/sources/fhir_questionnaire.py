@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/questionnaire.html, and https://hl7.org/fhir/uv/sdc for the extensions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,9 @@ from producers.sources.sheet import Refused
 from schemas.errors import InputRefused
 
 _BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
+_SDC: Final = "http://hl7.org/fhir/uv/sdc/StructureDefinition/"
+# the longer first: an address begins with both
+_BASES: Final = (_BASE + "questionnaire-", _BASE, _SDC + "sdc-questionnaire-", _SDC)
 WEIGHTS: Final = frozenset(
     _BASE + name for name in ("itemWeight", "ordinalValue", "questionnaire-ordinalValue", "valueset-ordinalValue")
 ) | {_BASE + "codesystem-ordinalValue"}
@@ -31,19 +34,23 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item. `options` is None if any answer of the type will do, as far as can be told without terminology."""
+    """One item. `options` is None if any answer of the type will do, as far as can be told without terminology.
+
+    `extensions` are those of FHIR's own and of SDC, by the last part of their address.
+    """
 
     link: str
     kind: str
     required: bool
     repeats: bool
     raw: Resource = field(repr=False)
+    extensions: Mapping[str, list[Any]] = field(repr=False)
     options: tuple[Option, ...] | None
     items: tuple["Item", ...]
 
     def extension(self, name: str) -> list[Any]:
-        """The values of an extension of FHIR's own or of SDC, by the last part of its address."""
-        return extension_values(self.raw, name)
+        """The values of an extension, by the last part of its address."""
+        return self.extensions.get(name, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +96,15 @@ def value_of(element: Resource, prefix: str = "value") -> tuple[str, Any]:
     return "", None
 
 
-def extension_values(element: Any, name: str) -> list[Any]:
-    """The values of an element's extension, by the last part of its address."""
-    urls = {_BASE + name, f"{_BASE}questionnaire-{name}", f"http://hl7.org/fhir/uv/sdc/StructureDefinition/{name}"}
-    urls.add(f"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-{name}")
-    return [value_of(one)[1] for one in objects(element, "extension") if text(one, "url") in urls]
+def _extensions(element: Any) -> dict[str, list[Any]]:
+    """The values of an element's extensions of FHIR's own and of SDC, by the last part of their address."""
+    found: dict[str, list[Any]] = {}
+    for one in objects(element, "extension"):
+        url = text(one, "url")
+        base = next((base for base in _BASES if url.startswith(base)), None)
+        if base is not None:
+            found.setdefault(url[len(base) :], []).append(value_of(one)[1])
+    return found
 
 
 def weight_of(*elements: Any) -> str | None:
@@ -127,6 +138,7 @@ def _item(raw: Resource, sets: dict[str, Resource], depth: int) -> Item:
         raw.get("required") is True,
         raw.get("repeats") is True,
         raw,
+        _extensions(raw),
         _options(raw, sets),
         _items(raw, sets, depth + 1),
     )
@@ -147,7 +159,7 @@ def _options(raw: Resource, sets: dict[str, Resource]) -> tuple[Option, ...] | N
 
 def _option(raw: Resource) -> Option:
     kind, value = value_of(raw)
-    return Option(kind, value, weight_of(raw, value), True in extension_values(raw, "optionExclusive"))
+    return Option(kind, value, weight_of(raw, value), True in _extensions(raw).get("optionExclusive", []))
 
 
 def _members(value_set: Resource) -> list[Option] | None:
