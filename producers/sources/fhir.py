@@ -103,9 +103,19 @@ def _questionnaire_of(found: Found, known: Sequence[Questionnaire]) -> Questionn
     url, version = _named(found.resource)
     if not url:
         return known[0] if len(known) == 1 else None
-    fitting = [one for one in known if url == one.url or (one.id and f"/{url}".endswith(f"/Questionnaire/{one.id}"))]
-    exact = [one for one in fitting if not version or not one.version or version == one.version]
-    return next(iter(exact), None)
+    # a canonical address of another Questionnaire may end in the same id; a place on a server is where it is
+    is_place = isinstance(found.resource.get("questionnaire"), dict) or ":" not in url
+    fitting = [
+        *(one for one in known if url == one.url),
+        *(
+            one
+            for one in known
+            if one.id and f"/{url}".endswith(f"/Questionnaire/{one.id}") and (is_place or not one.url)
+        ),
+    ]
+    exact = [one for one in fitting if version == one.version]
+    near = [one for one in fitting if not version or not one.version]
+    return next(iter([*exact, *near]), None)
 
 
 def _named(resource: Resource) -> tuple[str, str]:
@@ -221,7 +231,9 @@ def _places(found: Found) -> dict[str, str]:
     places = {}
     for name in ("organization", "location"):
         resolved = found.resolved(role.get(name))
-        places[f"${name}"] = id_of(role.get(name)) or text(resolved, "id")
+        # an id inside the response is a mark that every response may use for another place
+        is_inside = text(role.get(name), "reference").startswith("#")
+        places[f"${name}"] = id_of(role.get(name)) or ("" if is_inside else text(resolved, "id"))
         places[f"${name}.identifier"] = identifier_of(role.get(name), resolved)
     return places
 

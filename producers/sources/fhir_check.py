@@ -1,5 +1,5 @@
 """A QuestionnaireResponse against its Questionnaire: the rules of FHIR and SDC that need no terminology server, no
-units of measure, no FHIRPath and no regular expressions.
+FHIRPath and no regular expressions. Of units of measure a few are known, see `fhir_units.py`.
 
 https://hl7.org/fhir/R4/questionnaireresponse.html and https://hl7.org/fhir/uv/sdc. The order of items is not checked:
 it says nothing about an answer. False alarms would lose answers, so what cannot be decided here passes.
@@ -53,8 +53,10 @@ def _item(item: Item, given: list[Resource], place: _Place) -> Iterator[Violatio
         if any(map(_is_answered, given)):
             yield Violation(item.link, "it is answered, though by the other answers it was not asked")
         return
+    # of what may not have been asked nothing is demanded, nor of what stands below it
+    place = _Place(place.around, place.is_finished and enabled is True)
     if not given:
-        if item.required and place.is_finished and enabled and item.kind != "display":
+        if item.required and place.is_finished and item.kind != "display":
             yield Violation(item.link, "it must be answered")
         return
     if len(given) > 1 and not (item.repeats and item.kind == "group"):

@@ -42,7 +42,11 @@ def _holds(condition: Resource, around: Sequence[Resource]) -> bool | None:
         # a condition on a type that the question does not have says nothing
         return None
     if operator in ("=", "!="):
-        is_there = any(is_option(value, Option(kind, expected, None, False)) for value in values)
+        same = [is_option(value, Option(kind, expected, None, False)) for value in values]
+        is_there = any(same)
+        if operator == "!=" and is_there and not all(same):
+            # versions of FHIR differ on several answers of which one is it
+            return None
         return is_there if operator == "=" else not is_there
     compared = [_sign(value, kind, expected) for value in values]
     if operator not in _ORDER or None in compared:

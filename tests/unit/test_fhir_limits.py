@@ -144,3 +144,11 @@ def test_a_nested_expansion_is_a_list_of_options() -> None:
         asked = item("choice", answerValueSet="#v")
         assert fits(asked, CODING, contained=[inside])
         assert fits(asked, {"valueCoding": {"system": "s", "code": "b"}}, contained=[inside]) is is_fine
+
+
+def test_one_of_several_answers_leaves_open_whether_it_is_another() -> None:
+    asked = item("string", enableWhen=[{"question": "p", "operator": "!=", "answerInteger": 2}], required=True)
+    many = {"linkId": "p", "answer": [{"valueInteger": 2}, {"valueInteger": 3}]}
+    other = {"asked": {"linkId": "p", "type": "integer", "repeats": True}, "given": many}
+    assert fits(asked, {"valueString": "x"}, before=(other,))
+    assert fits(asked, {"_valueString": {"id": "x"}}, before=(other,))

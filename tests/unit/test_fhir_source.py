@@ -307,3 +307,39 @@ def test_weights_may_come_from_a_questionnaire_inside_the_response() -> None:
     assert cells(response(questionnaire="#q", contained=[form], item=given))["a"] == "3"
     twice = {**form, "item": asked * 2}
     assert cells(response(questionnaire="#q", contained=[twice], item=given))["a"] == "o3"
+
+
+def test_an_id_inside_the_response_names_no_unit() -> None:
+    inside = {"resourceType": "Organization", "id": "o", "identifier": [{"value": "icu-1"}]}
+    found = cells(response(contained=[inside], author={"reference": "#o"}))
+    assert "$organization" not in found
+    assert found["$organization.identifier"] == "icu-1"
+
+
+@pytest.mark.parametrize(
+    ("named", "form", "is_checked"),
+    [
+        ("urn:q|2", {"version": "2"}, True),
+        ("urn:q|2", {}, True),
+        ("urn:q|2", {"version": "1"}, False),
+        ("Questionnaire/own", {"id": "own"}, True),
+        ({"reference": "https://h.example/Questionnaire/own"}, {"id": "own"}, True),
+        ("https://h.example/Questionnaire/own", {"id": "own"}, False),
+        ("https://h.example/Questionnaire/own", {"id": "own", "url": None}, True),
+    ],
+)
+def test_a_questionnaire_is_known_by_its_address_or_its_place(named: Any, form: Json, is_checked: bool) -> None:
+    asked = [{"linkId": "a", "type": "string", "required": True}]
+    whole = {"resourceType": "Questionnaire", "url": "urn:q", "item": asked, **form}
+    (found,) = read(response(questionnaire=named), forms=(whole,))
+    assert isinstance(found, Refused) is is_checked
+
+
+def test_the_version_that_is_named_comes_before_one_without() -> None:
+    asked = {"linkId": "a", "type": "string"}
+    any_version: Json = {"resourceType": "Questionnaire", "url": "urn:q", "item": [asked]}
+    second = {**any_version, "version": "2", "item": [{**asked, "required": True}]}
+    (found,) = read(response(questionnaire="urn:q|2"), forms=(any_version, second))
+    assert isinstance(found, Refused)
+    (other,) = read(response(questionnaire="urn:q|3"), forms=(any_version, second))
+    assert isinstance(other, Sheet)
