@@ -18,6 +18,13 @@ def text_line(text: str) -> str:
     return text
 
 
+def servers(text: str) -> str:
+    """Kafka's addresses. A name or password among them would be shown with them."""
+    if any(mark in text_line(text) for mark in "@/"):
+        raise ValueError("must be HOST:PORT, with commas between them; sasl_username and sasl_password_file are others")
+    return text
+
+
 def optional_line(text: str) -> str:
     """Text in one line, or nothing."""
     return text_line(text) if text else text

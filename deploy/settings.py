@@ -52,7 +52,7 @@ class Settings:
     """
 
     bootstrap_servers: str = _setting(
-        "localhost:9092", kinds.text_line, "Kafka's addresses, HOST:PORT, with commas between them.", "all"
+        "localhost:9092", kinds.servers, "Kafka's addresses, HOST:PORT, with commas between them.", "all"
     )
     client_id: str = _setting(
         "wardpulse", kinds.text_line, "What our clients call themselves to Kafka, for its logs and quotas.", "all"

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from producers.sources.csv_text import read_heading
+from producers.sources.csv_text import load, read_heading
 from producers.sources.placeholders import CHANGE_ME
 from producers.sources.systems import KNOWN, Accept, Column, System, recognise
 from producers.sources.yaml_text import quoted
@@ -28,6 +28,7 @@ _AN_ANSWER: Final = re.compile(r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}([ T].*)
 
 def first_mapping(export: Path | bytes, forms: Sequence[Form] = ()) -> str:
     """The text of a mapping to finish by hand. InputRefused if the file has no line of column names."""
+    _check_not_json(export)
     names, skip_after = read_heading(export, KNOWN)
     odd = next((place for place, name in enumerate(names, 1) if _AN_ANSWER.fullmatch(name)), None)
     if odd is not None:
@@ -48,9 +49,19 @@ def first_mapping(export: Path | bytes, forms: Sequence[Form] = ()) -> str:
     return "\n".join("\n".join(section) + "\n" for section in map(tuple, sections) if section)
 
 
+def _check_not_json(export: Path | bytes) -> None:
+    file, data = load(export)
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        raise InputRefused(
+            f"{file}: is JSON, which has no line of column names: docs/integrating.md has mappings for FHIR, "
+            "Qualtrics' JSON and JSON lines to copy"
+        )
+
+
 def _head(system: System) -> Iterator[str]:
     yield f"# A first mapping for a {system.title} export, made from its column names alone."
     yield f"# Write a value for every {CHANGE_ME} and check all else; docs/sources.md explains each setting."
+    yield f"# It is for: wardpulse submit --source {system.kind}"
     yield ""
     yield _line(f"facility: {CHANGE_ME}", "your facility's id: small letters, digits, . _ -")
     yield _line(f"source: {system.source or CHANGE_ME}", "where the answers come from, an id")

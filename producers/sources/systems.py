@@ -22,6 +22,7 @@ _REDCAP: Final = frozenset(
         *("redcap_repeat_instrument", "redcap_repeat_instance"),
     }
 )
+_SPLIT: Final = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"})
 KNOWN: Final = _LIMESURVEY | _QUALTRICS | _FORMS | _REDCAP
 
 
@@ -48,11 +49,13 @@ class Accept:
 class System:
     """What a header says about the system that wrote it. `own`: its columns that hold no answers.
 
-    `person` is None if nobody can be told from another, `submitted` if the file has no date.
+    `kind` is its name for `--source`. `person` is None if nobody can be told from another, `submitted` if the file has
+    no date.
     """
 
     title: str = "survey"
     source: str | None = None
+    kind: str = "csv"
     response: Column = Column()
     person: Column | None = Column()
     unit: Column = Column()
@@ -74,6 +77,7 @@ def _limesurvey(names: Sequence[str]) -> System | None:
     return System(
         title="LimeSurvey",
         source="limesurvey",
+        kind="limesurvey",
         response=Column("id"),
         # a survey that is not anonymous has tokens, and only such a survey
         person=Column("token") if "token" in names else None,
@@ -93,6 +97,7 @@ def _qualtrics(names: Sequence[str]) -> System | None:
     return System(
         title="Qualtrics",
         source="qualtrics",
+        kind="qualtrics",
         response=Column("ResponseId"),
         person=Column(
             choices=_present(names, "ExternalReference", "RecipientEmail"),
@@ -112,6 +117,7 @@ def _microsoft_forms(names: Sequence[str]) -> System | None:
     return System(
         title="Microsoft Forms",
         source="forms",
+        kind="ms-forms",
         response=Column(numbers[0]),
         person=email if "Email" in names else None,
         submitted=Column("Completion time"),
@@ -132,7 +138,9 @@ def _redcap(names: Sequence[str]) -> System | None:
     return System(
         title="REDCap",
         source="redcap",
-        response=Column(first, note="remove this line to read with --source redcap, which tells events apart"),
+        kind="redcap",
+        # a record has a row for each event and instance, which its own name would not tell apart
+        response=Column("$response" if _SPLIT & {*names} else first),
         person=Column(
             choices=_present(names, "redcap_survey_identifier"),
             note="without one remove this line and set identity: response",
@@ -144,6 +152,22 @@ def _redcap(names: Sequence[str]) -> System | None:
             *(event for name in names if name == event.column),
         ),
         own=_REDCAP | {*names[:1], *complete, *stamps},
+    )
+
+
+def _google_forms(names: Sequence[str]) -> System | None:
+    # the only column of its own; in other languages it has another name
+    if names[:1] != ["Timestamp"]:
+        return None
+    return System(
+        title="Google Forms",
+        source="google",
+        kind="google-forms",
+        response=Column("$response", note="the time stamp, and its turn within that second"),
+        person=None,
+        submitted=Column("Timestamp"),
+        date_format="%m/%d/%Y %H:%M:%S",
+        own=frozenset({"Timestamp", "Email Address"}),
     )
 
 
@@ -162,4 +186,5 @@ _SYSTEMS: Final[tuple[Callable[[Sequence[str]], System | None], ...]] = (
     _qualtrics,
     _microsoft_forms,
     _redcap,
+    _google_forms,
 )

@@ -76,7 +76,7 @@ def read(mapping: Mapping[str, str]) -> Settings | None:
     assert settings.slip() is None
     assert not settings.clickhouse.startswith("chdb:") or f":{CANARY}@" not in settings.clickhouse
     if "://" in settings.clickhouse:
-        assert CANARY not in str(settings)
+        assert settings.clickhouse not in str(settings)
         assert f":{CANARY}@" not in shown
     return settings
 

@@ -233,3 +233,10 @@ def test_an_address_after_chdb_is_refused_and_never_shown(slip: str) -> None:
 @pytest.mark.parametrize("folder", ["tables", "C:/tables", "/home/ana@hospital.example/tables"])
 def test_a_folder_after_chdb_is_read(folder: str) -> None:
     assert Settings.read({"WARDPULSE_CLICKHOUSE": f"chdb:{folder}"}).clickhouse == f"chdb:{folder}"
+
+
+@pytest.mark.parametrize("slip", ["https://kafka:9093", "anna:S3cret@kafka:9092", "PLAINTEXT://kafka:9092"])
+def test_addresses_of_kafka_hold_no_password_and_no_protocol(slip: str) -> None:
+    with pytest.raises(SettingsError, match="must be HOST:PORT") as refused:
+        Settings.read({"WARDPULSE_BOOTSTRAP_SERVERS": slip})
+    assert "S3cret" not in str(refused.value)
