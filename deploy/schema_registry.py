@@ -88,6 +88,8 @@ def _register(root: str, subject: str, schema: Mapping[str, Any], login: Login) 
         with build_opener(_NoRedirect, HTTPSHandler(context=context)).open(request, timeout=_SECONDS) as answer:
             return _id(root, answer.read(_LONGEST))
     except HTTPError as error:
+        # it holds the connection open
+        error.close()
         raise SourceRefused(f"the registry at {root} refuses {subject} ({_why(error)})") from None
     except (URLError, OSError, ValueError) as error:
         raise RetryableError(

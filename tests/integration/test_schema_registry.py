@@ -1,6 +1,7 @@
 """Schemas made known to a registry over real HTTP, the ids it gives, and the frames made of them."""
 
 import base64
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -63,6 +64,8 @@ def registry(answer: tuple[int, bytes] | None = None) -> Iterator[tuple[str, Reg
         yield f"http://127.0.0.1:{server.server_port}", server
         server.shutdown()
         thread.join()
+    # a connection left open is told here, and not in another test
+    gc.collect()
 
 
 def test_every_type_has_a_subject_by_topic_and_type_and_keeps_its_id(tmp_path: Path) -> None:
