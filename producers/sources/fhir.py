@@ -200,14 +200,15 @@ def _revision(resource: Resource) -> str:
 
 
 def _who(found: Found, reference: Any) -> str:
-    """What names a person: of a role the one who has it. A mark within the response alone names nobody."""
+    """What names a person: of a role the one who has it, or nobody: with two roles a person would be two. A mark within
+    the response alone names nobody either."""
     if not isinstance(reference, dict):
         return ""
     resolved = found.resolved(reference)
-    if text(resolved, "resourceType") == "PractitionerRole":
+    if "PractitionerRole" in (text(resolved, "resourceType"), _kind(reference)):
         reference = block(resolved, "practitioner")
         resolved = found.resolved(reference)
-    target = text(reference, "reference")
+    target = text(reference, "reference").split("/_history/")[0]
     number = identifier_of(reference, resolved)
     return number if not target or target.startswith(("#", "urn:")) else target
 

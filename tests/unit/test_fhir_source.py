@@ -131,6 +131,9 @@ WHO = ("med-a", "w3", "Practitioner/ann")
         # a mark within the response names nobody: with it everybody would be one person
         ({"author": {"reference": "#somebody"}}, [], (None, None, None)),
         ({"author": {"identifier": {"system": "s", "value": "E77"}}}, [], (None, None, "E77")),
+        # a person with two roles would be two
+        ({"author": {"reference": "PractitionerRole/elsewhere"}}, [], (None, None, None)),
+        ({"author": {"reference": "Practitioner/ann/_history/4"}}, [], (None, None, "Practitioner/ann")),
     ],
 )
 def test_unit_and_person_come_from_the_author_or_the_subject(
