@@ -222,7 +222,9 @@ def _check_names(file: str, names: list[str], wanted: Sequence[str], lacking: Ma
     if explained is not None and len(missing) < len(wanted):
         raise InputRefused(f"{file}: has no column {explained}: {lacking[explained]}")
     if missing:
-        lacks = "; ".join(f"has no column {column}: {_nearest(column, names)}" for column in missing[:MOST_REPORTED])
+        # of a file without its header the nearest would be what a person wrote
+        offered = names if len(missing) < len(wanted) else _alike(missing, names)
+        lacks = "; ".join(f"has no column {column}: {_nearest(column, offered)}" for column in missing[:MOST_REPORTED])
         more = f"; nor has it {', '.join(missing[MOST_REPORTED:])}" if len(missing) > MOST_REPORTED else ""
         # a file may come without its header
         doubt = "; the first line may not be the header" if len(missing) == len(wanted) else ""
@@ -232,6 +234,16 @@ def _check_names(file: str, names: list[str], wanted: Sequence[str], lacking: Ma
         if name and first.setdefault(name, place) != place:
             # by number: in a file without a header the name would be what a person answered
             raise InputRefused(f"{file}: columns {first[name]} and {place} have one name: rename or remove one of them")
+
+
+def _alike(missing: list[str], names: list[str]) -> list[str]:
+    """The names that differ from a missing one in nothing but capitals and marks."""
+    folded = {_letters(column) for column in missing} - {""}
+    return [name for name in names if _letters(name) in folded]
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _nearest(missing: str, names: list[str]) -> str:

@@ -24,6 +24,7 @@ from producers.sources.fhir_resources import (
     block,
     id_of,
     identifier_of,
+    name_of,
     objects,
     read_resources,
     text,
@@ -208,9 +209,8 @@ def _who(found: Found, reference: Any) -> str:
     if "PractitionerRole" in (text(resolved, "resourceType"), _kind(reference)):
         reference = block(resolved, "practitioner")
         resolved = found.resolved(reference)
-    target = text(reference, "reference").split("/_history/")[0]
-    number = identifier_of(reference, resolved)
-    return number if not target or target.startswith(("#", "urn:")) else target
+    # one person, whether a response names a version of them or not, with the server's address or without
+    return name_of(reference) or identifier_of(reference, resolved)
 
 
 def _places(found: Found) -> dict[str, str]:

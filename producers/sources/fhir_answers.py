@@ -49,7 +49,10 @@ def _takes_text(item: Item) -> bool:
 def _options(item: Item, values: Sequence[Value]) -> Iterator[str]:
     if item.options is None:
         return
-    chosen = [next((one for one in item.options if is_option(value, one)), None) for value in values]
+    near: dict[tuple[str, str], list[Option]] = {}
+    for option in item.options:
+        near.setdefault(_nearness(option.kind, option.value), []).append(option)
+    chosen = [next((one for one in near.get(_nearness(*value), ()) if is_option(value, one)), None) for value in values]
     if any(one is None and not _is_free(item, value) for one, value in zip(chosen, values, strict=True)):
         yield "the answer is not one of the options of the questionnaire"
     if len(values) > 1 and any(one is not None and one.is_exclusive for one in chosen):
@@ -62,6 +65,11 @@ def _is_free(item: Item, value: Value) -> bool:
         return True
     # a coding without a code is text that somebody wrote
     return _takes_text(item) and (value[0] == "String" or (value[0] == "Coding" and not text(value[1], "code")))
+
+
+def _nearness(kind: str, value: Any) -> tuple[str, str]:
+    """What a value and the option that it is have in common, so that long lists need not be gone through."""
+    return kind, text(value, "code") if kind == "Coding" else ""
 
 
 def is_option(value: Value, option: Option) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from producers.sources.fhir_answers import answer_violations
-from producers.sources.fhir_enabled import is_enabled
+from producers.sources.fhir_enabled import Around, is_enabled
 from producers.sources.fhir_questionnaire import Item, Questionnaire, value_of
 from producers.sources.fhir_resources import Resource, objects, text
 from producers.sources.fhir_shape import Violation, shape_violations
@@ -23,7 +23,7 @@ _NOT_ASKED = ("display", "group", "question")
 class _Place:
     """Where in the response we are: the elements around, outermost first, and whether all must be answered by now."""
 
-    around: tuple[Resource, ...]
+    around: tuple[Around, ...]
     is_finished: bool
 
 
@@ -34,7 +34,7 @@ def violations(response: Resource, questionnaire: Questionnaire) -> Iterator[Vio
         yield from broken
         return
     is_finished = response.get("status") not in ("in-progress", "stopped")
-    yield from _children(response, questionnaire.items, _Place((response,), is_finished))
+    yield from _children(response, questionnaire.items, _Place((Around(response),), is_finished))
 
 
 def _children(element: Resource, items: Sequence[Item], place: _Place) -> Iterator[Violation]:
@@ -71,7 +71,7 @@ def _group(item: Item, given: Resource, place: _Place) -> Iterator[Violation]:
     if objects(given, "answer"):
         yield Violation(item.link, "it is answered, though it is no question")
         return
-    yield from _children(given, item.items, _Place((*place.around, given), place.is_finished))
+    yield from _children(given, item.items, _Place((*place.around, Around(given)), place.is_finished))
 
 
 def _question(item: Item, given: Resource, place: _Place) -> Iterator[Violation]:
@@ -87,8 +87,9 @@ def _question(item: Item, given: Resource, place: _Place) -> Iterator[Violation]
         yield Violation(item.link, "it has several answers and may have one")
     yield from _counted(item, len(answers), place)
     yield from (Violation(item.link, rule) for rule in answer_violations(item, values))
+    around = (*place.around, Around(given))
     for answer in answers:
-        yield from _children(answer, item.items, _Place((*place.around, given, answer), place.is_finished))
+        yield from _children(answer, item.items, _Place((*around, Around(answer)), place.is_finished))
 
 
 def _counted(item: Item, count: int, place: _Place) -> Iterator[Violation]:

@@ -1,6 +1,7 @@
 """Whether an item was asked at all, by the other answers: `enableWhen` of R4, R5 and STU3."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from producers.sources.fhir_answers import Value, is_option, values_of
@@ -11,7 +12,22 @@ from producers.sources.fhir_resources import Resource, objects, text
 _ORDER: Final = {">": (1,), "<": (-1,), ">=": (0, 1), "<=": (-1, 0)}
 
 
-def is_enabled(item: Item, around: Sequence[Resource]) -> bool | None:
+class Around:
+    """An element of a response, and the answers below it by the linkId of their question, found once."""
+
+    def __init__(self, element: Resource) -> None:
+        self._element = element
+
+    @cached_property
+    def answers(self) -> dict[str, list[Value]]:
+        """The values of every question below."""
+        found: dict[str, list[Value]] = {}
+        for item in _below(self._element):
+            found.setdefault(text(item, "linkId"), []).extend(values_of(item))
+        return found
+
+
+def is_enabled(item: Item, around: Sequence[Around]) -> bool | None:
     """Whether it was asked; None if it cannot be told here. `around`: the elements it stands in, outermost first."""
     conditions = objects(item.raw, "enableWhen")
     if item.extension("enableWhenExpression"):
@@ -29,7 +45,7 @@ def is_enabled(item: Item, around: Sequence[Resource]) -> bool | None:
     return None
 
 
-def _holds(condition: Resource, around: Sequence[Resource]) -> bool | None:
+def _holds(condition: Resource, around: Sequence[Around]) -> bool | None:
     values = _answers(text(condition, "question"), around)
     operator = text(condition, "operator") or ("exists" if "hasAnswer" in condition else "=")
     kind, expected = value_of(condition, "answer")
@@ -60,13 +76,9 @@ def _sign(value: Value, kind: str, expected: Any) -> int | None:
     return difference(value[1], expected, kind)
 
 
-def _answers(link: str, around: Sequence[Resource]) -> list[Value]:
+def _answers(link: str, around: Sequence[Around]) -> list[Value]:
     """The answers to a question, looked for next to the item first, and then farther out."""
-    for element in reversed(around):
-        found = [value for item in _below(element) if text(item, "linkId") == link for value in values_of(item)]
-        if found:
-            return found
-    return []
+    return next((found for one in reversed(around) if (found := one.answers.get(link))), [])
 
 
 def _below(element: Resource) -> Iterator[Resource]:

@@ -4,7 +4,7 @@ A resource is what `json_text.loads` gives. Whatever else a file holds beside th
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +26,13 @@ class Found:
     line: int
     resource: Resource
     others: Mapping[str, Resource]
+    inside: Mapping[str, Resource] = field(default_factory=dict, repr=False)
 
     def resolved(self, reference: Any) -> Resource:
         """The resource that a reference means, if the file holds it; else an empty one."""
         target = text(reference, "reference")
         if target.startswith("#"):
-            return next((one for one in objects(self.resource, "contained") if one.get("id") == target[1:]), {})
+            return self.inside.get(target[1:], {})
         return self.others.get(target) or self.others.get("/".join(_type_and_id(target))) or {}
 
 
@@ -52,7 +53,9 @@ def read_resources(file: Path | bytes, kind: str) -> Iterator[Found | Refused]:
             raise InputRefused(f"{name}: {broken}")
         raise InputRefused(f"{name}: holds no {kind} of FHIR: give a resource, a Bundle or NDJSON, as JSON")
     others = _known(members)
-    found: list[Found | Refused] = [Found(line, one, others) for line, _, one in members if _is(one, kind)]
+    found: list[Found | Refused] = [
+        Found(line, one, others, _inside(one)) for line, _, one in members if _is(one, kind)
+    ]
     found += [one for _, one in lines if isinstance(one, Refused)]
     found += [part for part in parts if isinstance(part, Refused)]
     return iter(sorted(found, key=lambda one: one.line))
@@ -82,11 +85,25 @@ def id_of(reference: Any) -> str:
     return "" if target.startswith(("#", "urn:")) else "".join(_type_and_id(target)[1:])
 
 
+def name_of(reference: Any) -> str:
+    """What a reference calls its target, such as `Practitioner/1`: the same with a server's address or a version."""
+    target = text(reference, "reference").strip()
+    if not target or target.startswith(("#", "urn:")):
+        return ""
+    parts = _type_and_id(target)
+    return "/".join(parts) if parts and parts[0][:1].isupper() else target.split("/_history/")[0]
+
+
 def identifier_of(reference: Any, resource: Resource) -> str:
     """The value of the identifier in a reference, or the only one of the resource it means."""
     own = text(block(reference, "identifier"), "value")
     values = [text(one, "value") for one in objects(resource, "identifier")]
     return own or (values[0] if len(values) == 1 else "")
+
+
+def _inside(resource: Resource) -> dict[str, Resource]:
+    """The resources inside another by their ids; the first, if two have one."""
+    return {text(one, "id"): one for one in reversed(objects(resource, "contained"))}
 
 
 def _type_and_id(target: str) -> list[str]:

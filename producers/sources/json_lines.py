@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from producers.sources.csv_text import load
-from producers.sources.json_text import NotJson, decoded, loads, members, parsed, text_of
+from producers.sources.json_text import NESTED, NotJson, decoded, is_nested, loads, members, parsed, text_of
 from producers.sources.sheet import Refused, RowReason, Sheet
 
 
@@ -34,9 +34,10 @@ def _sheet(number: int, found: Any, wanted: frozenset[str]) -> Sheet | Refused:
     if not isinstance(found, dict):
         return Refused(number, None, str(RowReason.WRONG_SHAPE), "not an object with a name for each value")
     cells: dict[str, str] = {}
-    for name, value in members(found):
-        if name in wanted:
-            if name in cells:
-                return Refused(number, name, str(RowReason.WRONG_SHAPE), "two values of the object have this name")
-            cells[name] = text_of(value)
+    for name, value in members(found, wanted):
+        if name in cells:
+            return Refused(number, name, str(RowReason.WRONG_SHAPE), "two values of the object have this name")
+        if is_nested(value):
+            return Refused(number, name, str(RowReason.WRONG_SHAPE), NESTED)
+        cells[name] = text_of(value)
     return Sheet(number, cells)

@@ -2,11 +2,12 @@
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from schemas.errors import InputRefused
 
+NESTED: Final = "holds several values where one belongs: name the one that is meant in the mapping"
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -48,17 +49,31 @@ def decoded(data: bytes) -> bytes | str:
     return data.decode("utf-16", "replace") if data.startswith(_UTF_16) else data
 
 
-def members(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested objects and lists by its path, such as `answers.1`; lists count from 1."""
-    waiting = [(name, value)]
+def members(value: Any, wanted: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """What nested objects and lists hold under the names wanted, such as `answers.1`; lists count from 1.
+
+    A filled object or list under such a name comes whole, so that it can be refused and is not taken for nothing.
+    """
+    # no other branch is entered: paths made of long names and long lists would grow without bound
+    leading = {name[:end] for name in wanted for end in range(len(name)) if name[end] == "."} | {""}
+    waiting = [("", value)]
     while waiting:
         path, found = waiting.pop()
-        if isinstance(found, dict):
-            waiting += [(_under(path, key), part) for key, part in reversed(found.items())]
-        elif isinstance(found, list):
-            waiting += [(_under(path, str(place)), part) for place, part in reversed([*enumerate(found, 1)])]
-        else:
+        if path in wanted and found not in ({}, []):
             yield path, found
+        if path in leading:
+            waiting += [(_under(path, key), part) for key, part in reversed(_parts(found))]
+
+
+def _parts(found: Any) -> list[tuple[str, Any]]:
+    if isinstance(found, dict):
+        return list(found.items())
+    return [(str(place), part) for place, part in enumerate(found, 1)] if isinstance(found, list) else []
+
+
+def is_nested(value: Any) -> bool:
+    """Whether it is an object or a list, which no cell can hold."""
+    return isinstance(value, dict | list)
 
 
 def text_of(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from producers.sources.csv_file import sheets
 from producers.sources.csv_text import Record, load, open_table
-from producers.sources.json_text import members, parsed, text_of
+from producers.sources.json_text import NESTED, is_nested, members, parsed, text_of
 from producers.sources.mapping import Header
 from producers.sources.sheet import Refused, RowReason, Sheet
 from schemas.errors import InputRefused
@@ -34,6 +34,7 @@ _CSV_NAMES: Final = {
     "distributionChannel": "DistributionChannel",
     "userLanguage": "UserLanguage",
 }
+_JSON_NAMES: Final = frozenset(_CSV_NAMES)
 
 
 def read_qualtrics(
@@ -75,7 +76,14 @@ def _response(number: int, found: Any, wanted: frozenset[str]) -> Sheet | Refuse
     values = found.get("values") if isinstance(found, dict) else None
     if not isinstance(values, dict):
         return Refused(number, None, str(RowReason.WRONG_SHAPE), "the response has no block of values: export it again")
-    # ids of the response itself go first: those in the block may be answers of that name
-    named = chain(members(values), (("responseId", found.get("responseId")),))
-    cells = {_CSV_NAMES.get(name, name): text_of(value) for name, value in named if value is not None}
-    return Sheet(number, {name: text for name, text in cells.items() if name in wanted})
+    # the id of the response itself goes first: those in the block may be answers of that name
+    own = text_of(found.get("responseId"))
+    cells = {"ResponseId": own} if own and "ResponseId" in wanted else {}
+    for name, value in members(values, wanted | _JSON_NAMES):
+        column = _CSV_NAMES.get(name, name)
+        if column not in wanted or value is None or (own and column == "ResponseId"):
+            continue
+        # data that links carry into a response must not stand for what Qualtrics itself says under that name
+        if is_nested(value) or cells.setdefault(column, text_of(value)) != text_of(value):
+            return Refused(number, column, str(RowReason.WRONG_SHAPE), NESTED)
+    return Sheet(number, cells)

@@ -10,8 +10,9 @@ import yaml
 
 from deploy.resources import catalogue
 from producers.keystore import RoundKeys
+from producers.sources.csv_file import read_csv
 from producers.sources.drafts import Draft, Outcome
-from producers.sources.mapping import Mapping, load_mapping
+from producers.sources.mapping import Header, Mapping, load_mapping
 from producers.sources.registry import read
 from producers.sources.sheet import Refused
 from schemas.errors import InputRefused
@@ -386,3 +387,13 @@ def test_utf_16_without_a_mark_is_read_where_the_mapping_says_so() -> None:
 
 def test_the_example_in_the_documentation_is_plain_yaml_too() -> None:
     assert yaml.safe_load(LIMESURVEY_MAPPING)["facility"] == "st-anna"
+
+
+def test_of_a_file_without_header_no_cell_is_offered_as_a_column() -> None:
+    with pytest.raises(InputRefused) as refused:
+        read_csv(b"Peterson;unit@x;id 4\n", ("person", "unit", "id"), Header())
+    assert "Peterson" not in str(refused.value)
+    assert "@" not in str(refused.value)
+    assert "the first line may not be the header" in str(refused.value)
+    with pytest.raises(InputRefused, match="the nearest are Person"):
+        read_csv(b"Person;Unit\n", ("person", "unit"), Header())
