@@ -68,7 +68,7 @@ def check(found: Found, known: Sequence[Questionnaire]) -> Refused | None:
     form = _questionnaire_of(found, known)
     broken = list(violations(found.resource, form) if form else shape_violations(found.resource))
     if broken:
-        return _refused(found.line, broken, form)
+        return _refused(found.line, broken)
     if found.resource.get("status") not in _PARTIAL + _FINAL:
         return Refused(found.line, "$status", str(RowReason.WRONG_SHAPE), "a status that FHIR does not have")
     return None
@@ -89,14 +89,14 @@ def _sheet(found: Found, known: Sequence[Questionnaire], weights: Mapping[int, W
     return Sheet(found.line, {**answers, **_own_fields(found)})
 
 
-def _refused(line: int, broken: Sequence[Violation], form: Questionnaire | None) -> Refused:
-    more = f"; and {len(broken) - 1} more" if len(broken) > 1 else ""
-    reason = RowReason.QUESTIONNAIRE if broken[0].link else RowReason.WRONG_SHAPE
-    if form is None or broken[0].link is None:
-        hint = f"{broken[0].rule}{more}: correct the system that wrote it"
-    else:
-        hint = f"{broken[0].rule}{more}: correct it at the source, or the questionnaire"
-    return Refused(line, broken[0].link, str(reason), hint)
+def _refused(line: int, broken: Sequence[Violation]) -> Refused:
+    (link, rule), more = broken[0], f"; and {len(broken) - 1} more" if len(broken) > 1 else ""
+    if link is None:
+        return Refused(line, None, str(RowReason.WRONG_SHAPE), f"{rule}{more}: correct the system that wrote it")
+    other = "the questionnaire" if link else "give the questionnaire that was asked"
+    return Refused(
+        line, link or None, str(RowReason.QUESTIONNAIRE), f"{rule}{more}: correct it at the source, or {other}"
+    )
 
 
 def _questionnaire_of(found: Found, known: Sequence[Questionnaire]) -> Questionnaire | None:

@@ -42,7 +42,7 @@ def _children(element: Resource, items: Sequence[Item], place: _Place) -> Iterat
     for one in objects(element, "item"):
         given.setdefault(text(one, "linkId"), []).append(one)
     if given.keys() - {item.link for item in items}:
-        yield Violation(None, "there is an item that the questionnaire does not have in this place")
+        yield Violation("", "there is an item that the questionnaire does not have in this place")
     for item in items:
         yield from _item(item, given.get(item.link, []), place)
 

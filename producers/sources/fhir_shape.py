@@ -15,7 +15,11 @@ _ANSWER_NAMES: Final = frozenset({"id", "extension", "modifierExtension", "item"
 
 
 class Violation(NamedTuple):
-    """A rule that a response breaks. `link` is the item's if the Questionnaire has it; a response may hold any text."""
+    """A rule that a response breaks.
+
+    `link` is the item's if the Questionnaire has it, for a response may hold any text; empty of what it does not have,
+    and None if the rule is of FHIR and not of the Questionnaire.
+    """
 
     link: str | None
     rule: str

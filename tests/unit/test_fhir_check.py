@@ -262,7 +262,7 @@ def test_items_of_groups_and_of_answers_stand_where_they_are_asked() -> None:
     beside = {"linkId": "q", "answer": [{"valueString": "y", "item": [said]}], "item": [said]}
     assert rules([question], [beside]) == ["q: items stand beside its answers, not under them"]
     for strange in ([said], [{"linkId": "q", "item": [said, {"linkId": "x"}]}], [{"linkId": "mine"}]):
-        assert rules([group], strange) == ["None: there is an item that the questionnaire does not have in this place"]
+        assert rules([group], strange) == [": there is an item that the questionnaire does not have in this place"]
 
 
 def _when(**condition: Any) -> list[Json]:

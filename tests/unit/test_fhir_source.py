@@ -204,6 +204,8 @@ def test_a_response_is_checked_against_the_questionnaire_it_names_alone() -> Non
     assert isinstance(other, Sheet)
     strange = {**named, "item": answers(("mrs-meier@hospital.example", {"valueString": "secret"}))}
     (refused,) = read(strange, forms=(questionnaire(),))
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.column) == ("against_questionnaire", None)
     assert "meier" not in repr(refused)
     assert "secret" not in repr(refused)
 
