@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.closed import MOST, ZERO, ClosedCount
+from schemas.event import Event, State
 from schemas.fields import (
     CohortId,
     Count,
@@ -22,25 +23,15 @@ from schemas.fields import (
     Path,
     RoundId,
     Sha256,
-    Small,
     Token,
     Total,
 )
+from schemas.indicator import Indicator
 from schemas.policy import Policy
-from schemas.season import Calendar, Season
+from schemas.season import Season
 
-State = Literal["published", "withheld", "not_fielded", "not_published"]
-"""`not_published` is of sensitive forms alone, and the only other state there: it does not tell why."""
 BELOW_K: Final = "<K"
 Heads = Count | Literal["<K"]
-
-
-class Event(Frozen):
-    """A fact of one facility. `event_id` is deterministic, so a repeat is recognised as one."""
-
-    facility: Id
-    event_id: EventId
-    schema_version: Literal[1] = 1
 
 
 class Submission(Event):
@@ -320,45 +311,6 @@ class Echo(Event):
     offset: Offset
     event: Annotated[Echoed, Field(discriminator="type")]
     cohorts: dict[Id, dict[Id, Count]] = Field(default_factory=dict)
-
-
-class Indicator(Event):
-    """A node's figures over a window of rounds, as known at the close of `round`. Means are in published units.
-
-    The window is of rounds of one calendar. With a `staff_group` the figures are those of all leaves of that group
-    under the node that have cohorts of their own: `leaves_published` of the `leaves_fielded` in the window.
-    `cohorts_retired` counts the retired cohorts left out of the window and the one before. Each retirement gives a
-    version of its own, and the one with the greatest count holds.
-    """
-
-    type: Literal["indicator"] = "indicator"
-    node: Id
-    path: Path
-    round: RoundId
-    form: Id
-    scale: Id
-    calendar: Calendar = "short"
-    staff_group: Id | None = None
-    leaves_published: Count | None = None
-    leaves_fielded: Count | None = None
-    window: Small
-    rounds_published: Small
-    rounds_fielded: Small
-    cohorts_retired: Count = 0
-    state: State
-    responses: Count | None
-    mean: float | None
-    mean_low: float | None
-    mean_high: float | None
-    at_risk_low: Count | None
-    at_risk_high: Count | None
-    at_risk_share: float | None
-    at_risk_share_low: float | None
-    at_risk_share_high: float | None
-    coverage: float | None
-    change: float | None
-    change_low: float | None
-    change_high: float | None
 
 
 class DeadLetter(Frozen):

@@ -9,7 +9,8 @@ from schemas.canonical import sha256_hex
 from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, RETIRED_COHORTS, ROUNDS, Table
 from schemas.codec import as_dict
 from schemas.errors import DataError, Reason
-from schemas.events import BELOW_K, CohortRetired, CohortSealed, Heads, Indicator, NodeState, RoundSealed
+from schemas.events import BELOW_K, CohortRetired, CohortSealed, Heads, NodeState, RoundSealed
+from schemas.indicator import Indicator
 from schemas.season import calendar_of
 
 Row = dict[str, Any]

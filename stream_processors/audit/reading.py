@@ -8,15 +8,8 @@ from typing import Final
 
 from schemas.codec import as_dict, decode
 from schemas.errors import DataError, InputRefused
-from schemas.events import (
-    CohortManifest,
-    CohortRetired,
-    CohortSealed,
-    FormManifest,
-    Indicator,
-    RetirementManifest,
-    RoundSealed,
-)
+from schemas.events import CohortManifest, CohortRetired, CohortSealed, FormManifest, RetirementManifest, RoundSealed
+from schemas.indicator import Indicator
 from stream_processors.audit.evidence import (
     CohortRow,
     Evidence,

@@ -6,15 +6,9 @@ from typing import Any, Final, NamedTuple, Self
 
 from schemas.canonical import derived_id
 from schemas.errors import DataError, Reason
-from schemas.events import (
-    AnyEvent,
-    CohortRetired,
-    CohortSealed,
-    Indicator,
-    NodeState,
-    RoundSealed,
-    State,
-)
+from schemas.event import State
+from schemas.events import AnyEvent, CohortRetired, CohortSealed, NodeState, RoundSealed
+from schemas.indicator import Indicator
 from schemas.instruments.scoring import Catalogue, Scale
 from schemas.season import Calendar, calendar_of
 from stream_processors.steps.figures import NO_FIGURES, change, figures_of

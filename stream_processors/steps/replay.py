@@ -12,10 +12,10 @@ from schemas.events import (
     DeadLetter,
     Echo,
     FormManifest,
-    Indicator,
     RetirementManifest,
     RoundSealed,
 )
+from schemas.indicator import Indicator
 from stream_processors.steps.conservation import Bucket, tally
 from stream_processors.steps.indicators import History, fold
 from stream_processors.steps.rounds import Rules

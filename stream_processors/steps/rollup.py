@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from schemas.events import BELOW_K, CohortSealed, Heads, NodeState, State
+from schemas.event import State
+from schemas.events import BELOW_K, CohortSealed, Heads, NodeState
 from schemas.organisation import Organisation
 
 STAFF_GROUP: Final = "staff_group"

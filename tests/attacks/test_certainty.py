@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from deploy.resources import definitions
-from schemas.events import CohortSealed, Indicator
+from schemas.events import CohortSealed
+from schemas.indicator import Indicator
 from schemas.instruments.model import Instrument
 from tests.attacks.certainty import (
     F8,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.canonical import canonical_json
-from schemas.events import CohortManifest, CohortSealed, DeadLetter, FormManifest, Indicator, RoundSealed
+from schemas.events import CohortManifest, CohortSealed, DeadLetter, FormManifest, RoundSealed
+from schemas.indicator import Indicator
 from stream_processors.steps.conservation import violations
 from stream_processors.steps.replay import Replay
 from tests.random_logs import random_log

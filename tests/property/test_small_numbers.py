@@ -8,7 +8,8 @@ from typing import Any, Final, get_args
 import pytest
 from pydantic import BaseModel
 
-from schemas.events import BELOW_K, CohortRetired, CohortSealed, Indicator, NodeState, RoundSealed
+from schemas.events import BELOW_K, CohortRetired, CohortSealed, NodeState, RoundSealed
+from schemas.indicator import Indicator
 from schemas.policy import Policy
 from schemas.season import Season
 from schemas.topics import TOPICS

@@ -16,15 +16,8 @@ from schemas.clickhouse.rows import rows
 from schemas.closed import MOST, ZERO, ClosedCount, ClosedCounts
 from schemas.codec import decode, encode
 from schemas.errors import DataError
-from schemas.events import (
-    CohortRetired,
-    CohortSealed,
-    FormManifest,
-    Indicator,
-    NodeState,
-    Outcomes,
-    RoundSealed,
-)
+from schemas.events import CohortRetired, CohortSealed, FormManifest, NodeState, Outcomes, RoundSealed
+from schemas.indicator import Indicator
 from schemas.policy import Policy
 from schemas.season import Season
 from schemas.topics import TOPICS

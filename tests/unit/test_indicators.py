@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from deploy.resources import catalogue
 from schemas.canonical import derived_id
 from schemas.errors import DataError, Reason
-from schemas.events import CohortSealed, Indicator, NodeState, RoundSealed, State
+from schemas.event import State
+from schemas.events import CohortSealed, NodeState, RoundSealed
+from schemas.indicator import Indicator
 from schemas.policy import Policy
 from stream_processors.steps.figures import wilson
 from stream_processors.steps.indicators import History, fold

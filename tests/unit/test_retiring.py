@@ -9,7 +9,8 @@ from deploy.resources import catalogue
 from deploy.rounds import published_answers
 from schemas.codec import encode
 from schemas.errors import DataError, Reason
-from schemas.events import CohortRetired, Echo, FormManifest, Indicator, RetirementManifest
+from schemas.events import CohortRetired, Echo, FormManifest, RetirementManifest
+from schemas.indicator import Indicator
 from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.closing import longest_seal

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import Reason
-from schemas.events import Indicator
+from schemas.indicator import Indicator
 from stream_processors.steps.replay import Replay
 from tests.hospital import Event, answers, closing, opening, record
 from tests.records import replayed

@@ -9,7 +9,8 @@ import pytest
 
 from schemas.canonical import derived_id
 from schemas.errors import Reason
-from schemas.events import CohortManifest, CohortRetired, CohortSealed, FormManifest, Indicator, RoundSealed
+from schemas.events import CohortManifest, CohortRetired, CohortSealed, FormManifest, RoundSealed
+from schemas.indicator import Indicator
 from stream_processors.steps.conservation import OUTCOMES
 from stream_processors.steps.replay import Replay
 from tests.records import numbers, outcomes_of, replayed

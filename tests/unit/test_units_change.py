@@ -11,7 +11,8 @@ import pytest
 
 from schemas.canonical import derived_id, sha256_hex
 from schemas.errors import Reason
-from schemas.events import Indicator, RoundSealed
+from schemas.events import RoundSealed
+from schemas.indicator import Indicator
 from stream_processors.steps.replay import Replay
 from tests.records import replayed
 
