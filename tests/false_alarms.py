@@ -21,7 +21,7 @@ from producers.simulation.answers import READINGS
 from producers.sources.yaml_text import parse_yaml
 from schemas.instruments.scoring import Scale
 from schemas.policy import Policy
-from stream_processors.steps.coding import code
+from stream_processors.steps.coding import Coded, code
 from stream_processors.steps.spc import BASELINE, LEADERS, LEADERS_FROM, Kind, Rule, Track
 
 ROOT: Final = Path(__file__).parent.parent
@@ -116,9 +116,11 @@ class Person(NamedTuple):
 class Unit:
     """A unit whose people come and go, and otherwise stay as they are."""
 
-    def __init__(self, random: Random, people: int, asked: Asked, habit: float | None) -> None:
+    def __init__(
+        self, random: Random, people: int, asked: Asked, habit: float | None, differ: float = BETWEEN_UNITS
+    ) -> None:
         self._random, self._asked, self._habit = random, asked, habit
-        self._level = random.gauss(0, BETWEEN_UNITS)
+        self._level = random.gauss(0, differ)
         self._people = [self._person() for _ in range(people)]
 
     def _person(self) -> Person:
@@ -137,13 +139,19 @@ class Unit:
         return found
 
 
-def published(scores: Sequence[int], scale: Scale) -> int | None:
-    """The mean that a round publishes, in ten-thousandths; None if it is withheld."""
-    size = len(scores)
-    if size < POLICY.cohort_size:
+def sealed(scores: Sequence[int], scale: Scale) -> Coded | None:
+    """The coded totals of those who answered; None if they are withheld."""
+    if len(scores) < POLICY.cohort_size:
         return None
     at_risk = sum(score >= scale.at_risk_range[0] for score in scores)
-    coded = code(scale, size, sum(scores), at_risk, POLICY.guard)
+    return code(scale, len(scores), sum(scores), at_risk, POLICY.guard)
+
+
+def published(scores: Sequence[int], scale: Scale) -> int | None:
+    """The mean that a round publishes, in ten-thousandths; None if it is withheld."""
+    coded, size = sealed(scores, scale), len(scores)
+    if coded is None:
+        return None
     return round(UNIT * (scale.published(coded.score_low, size) + scale.published(coded.score_high, size)) / 2)
 
 
@@ -255,6 +263,8 @@ def choices_of(asked: Asked, calendar: Calendar) -> list[list[object]]:
     """What each choice of limits and rules means, from `LEADERS_FROM` points."""
     rows: list[list[object]] = []
     for (limits, baseline), (name, rules) in product(BASELINES.items(), RULES.items()):
+        if baseline is not None and baseline >= calendar.rounds:
+            continue  # the same as on all points
         choice = Choice(baseline, rules)
         wrong, soon = falsely(asked, calendar, "half again", choice), waits(asked, calendar, "half again", choice)
         what = [f"{asked.name}, {calendar.name}", limits, name]
