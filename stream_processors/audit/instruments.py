@@ -28,6 +28,7 @@ class AskedScale:
     form: str
     scale: str
     sensitive: bool
+    direction: str
     percent: bool
     lowest: int
     highest: int
@@ -71,6 +72,7 @@ def _scale(definition: Definition, form: str, name: str) -> AskedScale:
         form=form,
         scale=name,
         sensitive=bool(definition.get("sensitive", False)),
+        direction=rules["direction"],
         percent=rules["published_as"] == "percent",
         lowest=items * low,
         highest=items * high,
