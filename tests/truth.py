@@ -14,8 +14,9 @@ from statistics import mean
 from typing import Any, Final, Literal, NamedTuple
 
 from deploy.resources import catalogue
+from stream_processors.steps.changes import changes
 from stream_processors.steps.coding import code
-from stream_processors.steps.figures import changes, figures_of, wilson
+from stream_processors.steps.figures import Summed, figures_of, wilson
 from stream_processors.steps.rollup import Totals
 
 SCALE: Final = catalogue()["sib5"].scales[0]
@@ -141,7 +142,8 @@ def _change(random: Random, world: World, shift: float) -> Iterator[tuple[str, f
     before, habits = _shifted(world.usual, random.gauss(0, SPREAD)), _habits(random, world)
     after = _shifted(before, shift)
     windows = [_window(random, world, truth, habits) for truth in (before, after)]
-    found = changes((windows[1].coded, None), (windows[0].coded, None), SCALE) if windows[1].coded else {}
+    then, now = (Summed.of(window.coded, None) for window in windows)
+    found = changes(now, then, SCALE) if now.rounds and then.rounds else {}
     for name, per_share in (("change", _PER_SHARE), ("share_change", 1.0)):
         if f"{name}_low" in found:
             yield name, per_share * (after - before), found[f"{name}_low"], found[f"{name}_high"]
@@ -180,7 +182,7 @@ def _interval(
     truth: float, coded: Sequence[Totals], counts: Sequence[tuple[int, int]]
 ) -> tuple[float, float, float, float, float]:
     """The truth, the published interval, and that of the counts as they are."""
-    found = figures_of(coded, None, SCALE)
+    found = figures_of(Summed.of(coded, None), SCALE)
     at_risk, answers = (sum(column) for column in zip(*counts, strict=True))
     return (
         truth,

@@ -10,8 +10,9 @@ from schemas.events import AnyEvent, CohortRetired, RoundSealed
 from schemas.indicator import Indicator
 from schemas.instruments.scoring import Catalogue, Scale
 from schemas.season import Calendar
+from stream_processors.steps.changes import changes
 from stream_processors.steps.courses import Course
-from stream_processors.steps.figures import NO_FIGURES, changes, chart, figures_of, of_one_round
+from stream_processors.steps.figures import NO_FIGURES, Summed, chart, figures_of, of_one_round
 from stream_processors.steps.history import History, Key, Line, RoundFigures, courses_of, lines_of, remember
 from stream_processors.steps.rollup import Totals
 
@@ -152,9 +153,10 @@ def _indicator(standing: Standing, scale: Scale) -> Indicator:
 def _figures(standing: Standing, totals: Sequence[Totals], scale: Scale) -> dict[str, Any]:
     current, previous = standing.current, standing.previous
     here = standing.at.totals.get((current.form, standing.key, scale.id))
+    now, then = Summed.of(totals, current.asked()), Summed.of(previous.totals(scale.id), previous.asked())
     return (
-        figures_of(totals, current.asked(), scale)
-        | changes((totals, current.asked()), (previous.totals(scale.id), previous.asked()), scale)
+        figures_of(now, scale)
+        | (changes(now, then, scale) if then.rounds else {})
         | (of_one_round(here, scale) if here else {})
         | chart(standing.courses[scale.id], scale, is_newest_shown=here is not None)
     )
