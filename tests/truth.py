@@ -8,16 +8,22 @@ docs/indicators.md.
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, hypot
 from random import Random
-from statistics import mean
+from statistics import NormalDist, fmean, mean
 from typing import Any, Final, Literal, NamedTuple
 
 from deploy.resources import catalogue
+from producers.simulate import Simulation, simulate
+from producers.simulation import population
+from producers.simulation.answers import READINGS, TRANSIENT
 from stream_processors.steps.changes import changes
 from stream_processors.steps.coding import code
 from stream_processors.steps.figures import Summed, figures_of, wilson
+from stream_processors.steps.replay import replay
 from stream_processors.steps.rollup import Totals
+from stream_processors.steps.story import Record
+from tests.records import RULES
 
 SCALE: Final = catalogue()["sib5"].scales[0]
 SMALLEST: Final = 11
@@ -59,6 +65,10 @@ class Changes(NamedTuple):
     mean_width: float
     share_covered: float
     share_width: float
+
+
+Interval = tuple[float, float, float, float, float]
+"""The truth, the published interval, and that of the uncoded counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,31 @@ def of_units(world: World, seeds: Iterable[int], each: int) -> Result:
     return _result(_interval(one.truth, one.coded, one.counts) for one in units if one.coded)
 
 
+def of_simulator(seeds: Iterable[int]) -> tuple[Result, Result]:
+    """Intervals of units, and of whole hospitals, of the product's simulator after all its real steps."""
+    found: dict[bool, list[Interval]] = {True: [], False: []}
+    for seed in seeds:
+        simulator = simulate(Simulation(1, 400, 1, seed, True, "independent"))
+        lines = enumerate(simulator.lines())
+        done = replay((Record(0, n, (line.facility or "").encode(), line.value, None) for n, line in lines), RULES)
+        (place,) = simulator.facilities
+        truths = {one.id: fmean(_at_risk(one, person) for person in one.people) for one in place.units}
+        heads = {one.id: len(one.people) for one in place.units}
+        truths[place.id] = sum(truths[name] * heads[name] for name in heads) / sum(heads.values())
+        for row in done.indicators:
+            low, high = row.at_risk_share_low, row.at_risk_share_high
+            if row.form == "sib5" and row.node in truths and row.staff_group is None and low is not None:
+                found[row.node == place.id].append((truths[row.node], low, high or 0.0, low, high or 0.0))
+    return _result(found[False]), _result(found[True])
+
+
+def _at_risk(place: population.Unit, person: population.Person) -> float:
+    """How likely a person of the simulator is at risk in its first round, by what is behind their answers."""
+    reading = READINGS["sib5"]
+    spread = hypot(reading.noise, reading.loading * TRANSIENT)
+    return 1 - NormalDist(reading.loading * (place.levels[0] + person.burnout), spread).cdf(reading.thresholds[1])
+
+
 def of_changes(world: World, shift: float, seeds: Iterable[int], each: int) -> Changes:
     """Intervals of the change from one window to the next of units whose odds changed, by so many logits."""
     rows = [row for random in map(_random(world), seeds) for _ in range(each) for row in _change(random, world, shift)]
@@ -158,7 +193,7 @@ def of_roll_ups(world: World, seeds: Iterable[int]) -> Result:
     return _result(_roll_up([unit(random, world) for _ in range(COHORTS)]) for random in map(_random(world), seeds))
 
 
-def _roll_up(units: Sequence[Unit]) -> tuple[float, float, float, float, float]:
+def _roll_up(units: Sequence[Unit]) -> Interval:
     """The truth is that of the nodes of those who answered, each by its answers."""
     answers = [sum(n for _, n in one.counts) for one in units]
     truth = sum(one.truth * n for one, n in zip(units, answers, strict=True)) / sum(answers)
@@ -178,9 +213,7 @@ def _random(world: World) -> Any:
     return lambda seed: Random(f"{seed} {world}")
 
 
-def _interval(
-    truth: float, coded: Sequence[Totals], counts: Sequence[tuple[int, int]]
-) -> tuple[float, float, float, float, float]:
+def _interval(truth: float, coded: Sequence[Totals], counts: Sequence[tuple[int, int]]) -> Interval:
     """The truth, the published interval, and that of the counts as they are."""
     found = figures_of(Summed.of(coded, None), SCALE)
     at_risk, answers = (sum(column) for column in zip(*counts, strict=True))
@@ -192,7 +225,7 @@ def _interval(
     )
 
 
-def _result(intervals: Iterable[tuple[float, float, float, float, float]]) -> Result:
+def _result(intervals: Iterable[Interval]) -> Result:
     rows = list(intervals)
     return Result(
         mean(low <= truth <= high for truth, low, high, _, _ in rows),
