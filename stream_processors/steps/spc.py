@@ -19,14 +19,17 @@ Kind = Literal["none", "improvement", "concern", "common"]
 Rule = Literal["outside", "run", "trend", "two_of_three"]
 Assurance = Literal["meets", "hit_and_miss", "fails"]
 
-BASELINE: Final[int | None] = 24
+BASELINE: Final[int | None] = None
 """Limits rest on the first points up to this many, and are held from then on. None: on all points."""
 
 FIRM: Final = 12
 """Points from which limits are no longer a trial."""
 
-LEADERS: Final[frozenset[Rule]] = frozenset({"outside", "run", "trend", "two_of_three"})
-"""The rules that leaders are told of."""
+LEADERS: Final[frozenset[Rule]] = frozenset({"outside", "two_of_three"})
+"""The rules that leaders are told of. The others are drawn."""
+
+LEADERS_FROM: Final = 8
+"""Points from which leaders are told."""
 
 RUN: Final = 7
 """Points in a run or a trend."""
@@ -61,8 +64,8 @@ class Signal(NamedTuple):
 
     @property
     def for_leaders(self) -> bool:
-        """Whether leaders are told: limits that are no trial, and a rule that counts for them."""
-        return self.points >= FIRM and not LEADERS.isdisjoint(self.rules)
+        """Whether leaders are told: enough points, and a rule that counts for them."""
+        return self.points >= LEADERS_FROM and not LEADERS.isdisjoint(self.rules)
 
 
 class Judged(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stream_processors.steps.spc import FIRM, RUN, Kind, Limits, Rule, Signal, Track, assurance, chart
+from stream_processors.steps.spc import FIRM, LEADERS_FROM, RUN, Kind, Limits, Rule, Signal, Track, assurance, chart
 
 UNIT = 10_000
 RNORM: list[int | None] = [
@@ -139,11 +139,24 @@ def test_held_limits_rest_on_the_first_points_and_growing_ones_on_all() -> None:
     assert (grown.centre, grown.points) == (1250, 24)
 
 
-def test_leaders_are_not_told_while_limits_are_a_trial() -> None:
-    early, late = signal([*quiet(FIRM - 2), 1500]), signal([*quiet(FIRM), 1500])
-    assert early.rules == late.rules == ("outside",)
-    assert (early.for_leaders, late.for_leaders) == (False, True)
-    assert not signal(quiet(FIRM)).for_leaders
+def test_leaders_are_told_from_enough_points_on() -> None:
+    # limits that rest on the point as well can hardly be left by the first few
+    early, late = ([*quiet(points, 2), 1500] for points in (LEADERS_FROM - 2, LEADERS_FROM - 1))
+    assert signal(early, LEADERS_FROM - 2).rules == signal(late, LEADERS_FROM).rules == ("outside",)
+    assert not signal(early, LEADERS_FROM - 2).for_leaders
+    assert signal(late, LEADERS_FROM).for_leaders
+    assert not signal(quiet(LEADERS_FROM)).for_leaders
+
+
+def test_leaders_are_not_told_of_runs_and_trends_alone() -> None:
+    run = signal([*quiet(11), 980, *[1001] * RUN], 12)
+    assert (run.kind, run.rules, run.for_leaders) == ("concern", ("run",), False)
+    assert signal([*quiet(12), 1080, 1010, 1080], 12).for_leaders
+
+
+def test_limits_are_a_trial_under_twelve_points() -> None:
+    limits = [track(quiet(points)).limits() for points in (FIRM - 1, FIRM)]
+    assert [one.trial for one in limits if one] == [True, False]
 
 
 def test_a_new_stretch_has_limits_of_its_own_and_starts_every_run_anew() -> None:
