@@ -15,7 +15,7 @@ from schemas.indicator import Indicator
 from stream_processors.steps.courses import Course, Point, courses, follow
 from stream_processors.steps.history import History, remember
 from stream_processors.steps.indicators import fold
-from stream_processors.steps.spc import chart
+from stream_processors.steps.spc import LEADERS, LEADERS_FROM, chart
 from tests.unit.test_indicators import cohort, sealed
 
 FIRST = date(2026, 1, 5)
@@ -96,10 +96,11 @@ def test_every_row_says_what_the_chart_of_its_rounds_said_at_the_close(totals: l
         told = None if limits is None else tuple(value / 10_000 for value in limits[:3])
         assert (row.centre, row.limit_low, row.limit_high) == (told or (None, None, None))
         assert row.limit_points == (limits.points if limits else None)
-        if newest.value is None or limits is None or limits.trial:
+        if newest.value is None or limits is None or limits.points < LEADERS_FROM:
             assert (row.signal, row.signal_rules) == (None, ())
         else:
-            assert (row.signal, row.signal_rules) == (newest.signal.kind, newest.signal.rules)
+            assert row.signal == (newest.signal.kind if newest.signal.for_leaders else "common")
+            assert row.signal_rules == tuple(rule for rule in newest.signal.rules if rule in LEADERS)
 
 
 def test_a_round_by_itself_is_told_beside_its_window() -> None:
@@ -117,7 +118,7 @@ def test_limits_count_anew_from_an_intervention_at_the_place_or_above_that_says_
     assert (found[13].centre, found[-1].centre, found[-1].limit_points) == (2.05, 3.1, 14)
     plain = folded([intervention(14, node=node, rebase=False), *events])
     assert {row.rebased_on for row in plain} == {None}
-    assert plain[-1].signal == "concern"
+    assert plain[14].signal == "concern"
 
 
 def test_an_intervention_elsewhere_or_one_taken_back_changes_no_limits() -> None:
