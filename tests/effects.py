@@ -37,7 +37,7 @@ TOGETHER: Final = (0.2, 0.4)
 
 COURSES: Final = 1_000
 START: Final = date(2026, 1, 1)
-HOSPITALS_COMPARED: Final = 40
+HOSPITALS_COMPARED: Final = 50
 WORSE_OF: Final = 10
 """In the funnel, one unit of so many is worse by half a standard deviation."""
 
@@ -130,7 +130,7 @@ def effects() -> str:
     return table([*head, "half an interval, points", "half an SD is clear", "clear ones overstate it by"], rows)
 
 
-ANSWERS: Final = ((11, 20), (21, 40), (41, 1_000))
+ANSWERS: Final = ((11, 15), (16, 25), (26, 1_000))
 
 
 def _compared(asked: Asked, differ: float) -> Iterator[tuple[int, bool, Verdict]]:
