@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.resources import catalogue, code_hash
+from deploy.resources import catalogue, code_hash, interventions
 from deploy.settings import Settings
 from deploy.signing import verify
 from deploy.trusted import trusted_keys
@@ -20,12 +20,13 @@ TRIAL_AUDIT_KEY: Final = b"no secret: for trials on a file only"
 def live_rules(settings: Settings) -> Rules:
     """The rules of a deployment: control events must be signed by their facility."""
     keys = VerifyKeys(settings.verify_keys)
-    return Rules(catalogue(), keys.genuine, read_audit_key(settings.audit_key_file), code_hash(), settings.minimum_k)
+    audit_key = read_audit_key(settings.audit_key_file)
+    return Rules(catalogue(), keys.genuine, audit_key, code_hash(), settings.minimum_k, interventions())
 
 
 def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY) -> Rules:
     """The rules of a dry run: a file carries no signatures, so whoever runs it vouches for its control events."""
-    return Rules(catalogue(), _vouched_for, audit_key, code_hash())
+    return Rules(catalogue(), _vouched_for, audit_key, code_hash(), interventions=interventions())
 
 
 def _vouched_for(*_: object) -> bool:

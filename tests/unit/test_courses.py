@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from deploy.resources import catalogue
 from schemas.canonical import derived_id
 from schemas.event import State
-from schemas.events import AnyEvent, CohortRetired, CohortSealed, Intervention
+from schemas.events import AnyEvent, CohortRetired, CohortSealed, InterventionRecorded
 from schemas.indicator import Indicator
 from stream_processors.steps.courses import Course, Point, courses, follow
 from stream_processors.steps.history import History, remember
 from stream_processors.steps.indicators import fold
 from stream_processors.steps.spc import LEADERS, LEADERS_FROM, chart
-from tests.unit.test_indicators import cohort, sealed
+from tests.unit.test_indicators import PATH, cohort, sealed
 
 FIRST = date(2026, 1, 5)
 VALUES = st.one_of(st.none(), st.integers(10_000, 50_000))
@@ -50,17 +50,21 @@ def folded(events: Sequence[AnyEvent]) -> list[Indicator]:
     return [one for event in events for one in fold(history, event, catalogue())]
 
 
-def intervention(number: int, *, node: str = "surgery", rebase: bool = True, withdrawn: bool = False) -> Intervention:
+def intervention(
+    number: int, *, node: str = "surgery", rebase: bool = True, version: int = 1, taken_back: bool = False
+) -> InterventionRecorded:
     """Something done on the first day of a round, that limits count anew from."""
-    return Intervention(
+    return InterventionRecorded(
         facility="general",
-        event_id=derived_id("intervention", number, node, withdrawn),
+        event_id=derived_id("intervention", number, node, version),
         node=node,
+        path=(*PATH, node)[: (*PATH, node).index(node) + 1],
+        version=version,
         on=day(number),
         kind="staffing",
-        label="more_staff",
+        label="added-posts",
         rebase=rebase,
-        withdrawn=withdrawn,
+        taken_back=taken_back,
     )
 
 
@@ -123,9 +127,11 @@ def test_limits_count_anew_from_an_intervention_at_the_place_or_above_that_says_
 
 def test_an_intervention_elsewhere_or_one_taken_back_changes_no_limits() -> None:
     events = rounds([40, 42] * 14)
-    plain = folded(events)
+    plain, back = folded(events), intervention(14, version=2, taken_back=True)
     assert folded([intervention(14, node="imaging"), *events]) == plain
-    assert folded([intervention(14), intervention(14, withdrawn=True), *events]) == plain
+    assert folded([intervention(14), back, *events]) == plain
+    # read in any order, the later version holds
+    assert folded([back, intervention(14), *events]) == plain
 
 
 def test_an_intervention_told_later_acts_on_later_rows_and_rewrites_none() -> None:
