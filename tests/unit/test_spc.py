@@ -148,9 +148,10 @@ def test_leaders_are_told_from_enough_points_on() -> None:
     assert not signal(quiet(LEADERS_FROM)).for_leaders
 
 
-def test_leaders_are_not_told_of_runs_and_trends_alone() -> None:
-    run = signal([*quiet(11), 980, *[1001] * RUN], 12)
-    assert (run.kind, run.rules, run.for_leaders) == ("concern", ("run",), False)
+def test_leaders_are_told_of_three_rules_and_not_of_a_trend_alone() -> None:
+    trend = signal([*quiet(11), 1020, 980, 985, 990, 995, 1001, 1005, 1010], 12)
+    assert (trend.kind, trend.rules, trend.for_leaders) == ("concern", ("trend",), False)
+    assert signal([*quiet(11), 980, *[1001] * RUN], 12).for_leaders
     assert signal([*quiet(12), 1080, 1010, 1080], 12).for_leaders
 
 
