@@ -1,7 +1,7 @@
 """The course of a scale over single rounds, worked out again from its values: smoothed, and on a control chart.
 
 As docs/indicators.md describes it: the weighted mean takes three tenths of each new value; limits are the mean and 2.66
-mean moving ranges of all values so far; two rules tell special causes from common ones, from eight values on.
+mean moving ranges of all values so far; three rules tell special causes from common ones, from eight values on.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ Value = Fraction | None
 """A published mean, or None for a round that published nothing there."""
 
 _TOLD_FROM: Final = 8
+_RUN: Final = 7
 _WIDTH: Final = Fraction(266, 100)
 _GRID: Final = 10_000
 
@@ -87,13 +88,15 @@ def _limits(values: Sequence[Value]) -> _Limits | None:
 
 
 def _broken(values: Sequence[Value], limits: _Limits) -> Iterable[str]:
-    """The rules that the last value breaks: beyond a limit; two of three on one side of the centre near a limit."""
-    last = values[-3:]
-    steps = [0 if value is None else limits.steps(value) for value in last]
+    """The rules that the last value breaks: beyond a limit; seven on one side of the centre; two of three on one side
+    near a limit."""
+    steps = [0 if value is None else limits.steps(value) for value in values[-3:]]
+    sides = [0 if value is None else (value > limits.centre) - (value < limits.centre) for value in values[-_RUN:]]
     if steps[-1] == 3:
         yield "outside"
-    sides = {None if value is None else (value > limits.centre) - (value < limits.centre) for value in last}
-    if len(last) == 3 and sides in ({1}, {-1}) and steps[-1] == 2 and steps.count(2) >= 2:
+    if abs(sum(sides)) == _RUN:
+        yield "run"
+    if abs(sum(sides[-3:])) == 3 and steps[-1] == 2 and steps.count(2) >= 2:
         yield "two_of_three"
 
 
