@@ -101,7 +101,8 @@ def _caption(rows: Sequence[Row]) -> str:
 def _title(form: Form, scale: Scale, in_seasons: bool) -> str:
     name = next(given.name for given in instruments() if given.id == form.instrument)
     low, high = (float(scale.published(score, 1)) for score in (scale.score_min, scale.score_max))
-    cut = "" if scale.cut is None else f", at risk from {scale.cut}"
+    way = "from" if scale.direction == "higher_is_worse" else "down from"
+    cut = "" if scale.cut is None else f", at risk {way} {float(scale.published(scale.cut, 1)):g}"
     window = "last four rounds, or last season" if in_seasons else "last four rounds"
     return f"{form.id}: {name}, {low:g}-{high:g}, {scale.direction.replace('_', ' ')}{cut}; {window}"
 
