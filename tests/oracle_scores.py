@@ -73,7 +73,10 @@ def _points(scale: Scale, answers: dict[str, int]) -> list[int] | None:
             return [min(scale.answers(item)) for item in rules["items"]]
     given = {item: answers[str(item)] for item in rules["items"] if str(item) in answers}
     turned = rules.get("reverse", [])
-    return [scale.answers(item)[-1 - scale.answers(item).index(raw)] if item in turned else raw for item, raw in given.items()]
+    return [
+        scale.answers(item)[-1 - scale.answers(item).index(raw)] if item in turned else raw
+        for item, raw in given.items()
+    ]
 
 
 def _is_at_risk(scale: Scale, exact: Fraction) -> bool:

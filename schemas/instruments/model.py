@@ -78,7 +78,9 @@ class Cut(_Strict):
 
     def holds(self, total: int, answered: int, size: int) -> bool:
         """Whether a sum of some answers, seen as of all `size` items, is in the band."""
-        return (total * size >= self.value * answered) if self.at_most is None else (total * size <= self.value * answered)
+        return (
+            (total * size >= self.value * answered) if self.at_most is None else (total * size <= self.value * answered)
+        )
 
 
 class Reference(_Strict):

@@ -42,9 +42,9 @@ def differences(instrument: Instrument, vector: Vector) -> list[str]:
     found = [] if set(verdict.scales) == set(expected["scores"]) else ["scales"]
     for name, by_hand in expected["scores"].items():
         judged = verdict.scales.get(name)
-        if (judged is None) != (by_hand is None):
-            found.append(name)
-        elif judged is not None and abs(judged.figure - Fraction(str(by_hand))) > TOLERANCE:
+        if (judged is None) != (by_hand is None) or (
+            judged is not None and abs(judged.figure - Fraction(str(by_hand))) > TOLERANCE
+        ):
             found.append(name)
     for name, band in expected.get("bands", {}).items():
         judged = verdict.scales.get(name)
@@ -97,7 +97,9 @@ def slips(definition: Definition) -> Iterator[tuple[str, Definition]]:
         least = scale.get("min_answered", len(scale["items"]))
         for number in {least - 1, least + 1} & set(range(1, len(scale["items"]) + 1)):
             yield f"{name}: {number} answered", edited(definition, name, min_answered=number)
-        for units in {"sum", "mean", "percent", "ten"} - {scale["published_as"]}:
+        # of one item the sum is the mean
+        same = {"sum", "mean"} if len(scale["items"]) == 1 else {scale["published_as"]}
+        for units in {"sum", "mean", "percent", "ten"} - same:
             yield f"{name}: as {units}", edited(definition, name, published_as=units)
     yield from _moved_gate(definition)
 
@@ -147,4 +149,6 @@ def test_no_slip_in_a_key_escapes_the_vectors(name: str) -> None:
 
 def test_a_slip_that_no_vector_looks_at_survives() -> None:
     definition = SHIPPED["sib5"]
-    assert survivors({**definition, "id": "another"}) == [name for name, _ in slips(definition) if "left out" not in name]
+    assert survivors({**definition, "id": "another"}) == [
+        name for name, _ in slips(definition) if "left out" not in name
+    ]
