@@ -83,7 +83,7 @@ def _is_at_risk(scale: Scale, exact: Fraction) -> bool:
     """Whether a score, not rounded, is in the band that is published."""
     for cut in scale.rules.get("cuts", []):
         if cut["label"] == scale.rules.get("at_risk"):
-            return exact >= cut["at_least"] if "at_least" in cut else exact <= cut["at_most"]
+            return bool(exact >= cut["at_least"] if "at_least" in cut else exact <= cut["at_most"])
     return False
 
 

@@ -46,7 +46,7 @@ TRANSIENT: Final = 0.30
 def answer_all(random: Random, form: Form, latent: float) -> dict[str, int]:
     """One person's answers to every item of a form; to the question before the others alone if that ends it."""
     given = {} if form.gate is None else _first(random, form.gate, latent)
-    if form.gate is None or given[form.gate.item] == form.gate.open:
+    if form.gate is None or given[form.gate.item] == form.gate.opens:
         for scale in form.scales:
             given |= _answers(random, READINGS.get(form.id), scale, latent)
     return given
@@ -73,8 +73,8 @@ def _even(steps: int) -> Reading:
 def _first(random: Random, gate: Gate, latent: float) -> dict[str, int]:
     reading = _even(1)
     is_open = reading.loading * latent + random.gauss(0, reading.noise) >= reading.thresholds[0] - _SHUT
-    shut = gate.low if gate.open != gate.low else gate.high
-    return {gate.item: gate.open if is_open else shut}
+    shut = gate.low if gate.opens != gate.low else gate.high
+    return {gate.item: gate.opens if is_open else shut}
 
 
 def leave_out(random: Random, answers: Mapping[str, int], count: int) -> dict[str, int]:

@@ -60,7 +60,7 @@ def _take_gate(instrument: Instrument, given: dict[str, int]) -> bool | None:
         return None
     if not instrument.answers.min <= first <= instrument.answers.max:
         raise DataError(Reason.ANSWER_OUT_OF_RANGE)
-    return first != instrument.gate.open
+    return first != instrument.gate.opens
 
 
 def _sum(scale: Scale, given: Mapping[str, int]) -> tuple[int, int]:

@@ -54,7 +54,7 @@ class GateDefinition(_Strict):
     """A question before the others, as item 0: an answer other than `open` makes every total the smallest."""
 
     item: Literal[0]
-    open: Code
+    opens: Annotated[int, Field(alias="open", ge=-1000, le=1000)]
 
 
 class Cut(_Strict):
@@ -74,7 +74,9 @@ class Cut(_Strict):
     @property
     def value(self) -> int:
         """The sum it starts at."""
-        return self.at_most if self.at_least is None else self.at_least
+        found = self.at_most if self.at_least is None else self.at_least
+        assert found is not None
+        return found
 
     def holds(self, total: int, answered: int, size: int) -> bool:
         """Whether a sum of some answers, seen as of all `size` items, is in the band."""
@@ -221,7 +223,7 @@ class Instrument(_Strict):
             raise ValueError("answers.other or wording names an item that no scale has")
         if self.wording and self.licence.wording != "may_ship":
             raise ValueError("wording may not be here: licence.wording does not say may_ship")
-        if self.gate is not None and not self.answers.min <= self.gate.open <= self.answers.max:
+        if self.gate is not None and not self.answers.min <= self.gate.opens <= self.answers.max:
             raise ValueError("gate.open is no answer")
         return self
 
@@ -234,7 +236,7 @@ class Instrument(_Strict):
     def _gate(self) -> Gate | None:
         if self.gate is None:
             return None
-        return Gate(str(self.gate.item), self.gate.open, self.answers.min, self.answers.max)
+        return Gate(str(self.gate.item), self.gate.opens, self.answers.min, self.answers.max)
 
     def _scale(self, name: str) -> Scale:
         given = self.scales[name]

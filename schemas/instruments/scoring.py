@@ -130,10 +130,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Gate:
-    """A first question: whoever answers it with another than `open` has the smallest score of every scale."""
+    """A first question: whoever answers it with another than `opens` has the smallest score of every scale."""
 
     item: str
-    open: int
+    opens: int
     low: int
     high: int
 
@@ -158,7 +158,7 @@ class Form:
     @cached_property
     def key_hash(self) -> str:
         """SHA-256 over all that decides a score and what is published of it: figures of two keys are no one series."""
-        gate = None if self.gate is None else [self.gate.item, self.gate.open, self.gate.low, self.gate.high]
+        gate = None if self.gate is None else [self.gate.item, self.gate.opens, self.gate.low, self.gate.high]
         named = {"form": self.id, "instrument": self.instrument, "version": self.version}
         return sha256_hex({**named, "gate": gate, "scales": [scale.key() for scale in self.scales]})
 
@@ -199,7 +199,7 @@ class Form:
             return None
         if not gate.low <= first <= gate.high:
             raise DataError(Reason.ANSWER_OUT_OF_RANGE)
-        return scores if first == gate.open else self._lowest
+        return scores if first == gate.opens else self._lowest
 
     def _scored(self, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
         sums: list[int] = []

@@ -88,7 +88,7 @@ def _scale(definition: Definition, form: str, name: str) -> AskedScale:
 
 def _limits(definition: Definition, item: int) -> tuple[int, int]:
     answers = definition["answers"]
-    limits = (answers.get("other") or {}).get(item, answers)
+    limits: Mapping[str, int] = (answers.get("other") or {}).get(item) or answers
     return limits["min"], limits["max"]
 
 
@@ -97,7 +97,7 @@ def _is_at_risk(score: Fraction, rules: Definition) -> bool:
     if not rules.get("at_risk"):
         return False
     (cut,) = (cut for cut in rules["cuts"] if cut["label"] == rules["at_risk"])
-    return score >= cut["at_least"] if rules["direction"] == "higher_is_worse" else score <= cut["at_most"]
+    return bool(score >= cut["at_least"] if rules["direction"] == "higher_is_worse" else score <= cut["at_most"])
 
 
 def _range(scores: set[int]) -> Range:
