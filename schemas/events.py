@@ -138,6 +138,8 @@ class Intervention(Event):
     on: Day
     kind: Id
     label: Id
+    rebase: Annotated[bool, Field(exclude_if=not_)] = False
+    withdrawn: Annotated[bool, Field(exclude_if=not_)] = False
 
 
 class CohortSealed(Event):

@@ -31,6 +31,7 @@ class AskedScale:
     form: str
     scale: str
     sensitive: bool
+    direction: str
     units: str
     items: int
     lowest: int
@@ -77,6 +78,7 @@ def _scale(definition: Definition, form: str, name: str) -> AskedScale:
         form=form,
         scale=name,
         sensitive=bool(definition.get("sensitive", False)),
+        direction=rules["direction"],
         units=rules["published_as"],
         items=items,
         lowest=sum(lows),

@@ -11,6 +11,7 @@ from schemas.errors import DataError, InputRefused
 from schemas.events import CohortManifest, CohortRetired, CohortSealed, FormManifest, RetirementManifest, RoundSealed
 from schemas.indicator import Indicator
 from stream_processors.audit.evidence import (
+    SERIES,
     CohortRow,
     Evidence,
     Extra,
@@ -57,8 +58,21 @@ FIGURES: Final = (
     "change_low",
     "change_high",
 )
+CHART: Final = ("rebased_on", "signal", "signal_rules")
 LEAVES: Final = ("leaves_published", "leaves_fielded")
-INDICATOR: Final = (*_PLACE, "scale", "calendar", "staff_group", *LEAVES, "window", "state", *COUNTS, *FIGURES)
+INDICATOR: Final = (
+    *_PLACE,
+    "scale",
+    "calendar",
+    "staff_group",
+    *LEAVES,
+    "window",
+    "state",
+    *COUNTS,
+    *FIGURES,
+    *SERIES,
+    *CHART,
+)
 SEALED: Final = (
     "facility",
     "round",
@@ -134,8 +148,11 @@ class Reader:
             counts=tuple((name, row.whole(name)) for name in COUNTS),
             figures=(
                 *((name, row.number_or_none(name)) for name in FIGURES),
-                *((name, row.number(name) if row.raw.get(name) is not None else None) for name in LEAVES),
+                *((name, row.number(name) if row.raw.get(name) is not None else None) for name in (*LEAVES, *SERIES)),
             ),
+            rebased_on=None if row.raw.get("rebased_on") is None else row.day("rebased_on"),
+            signal=row.text_or("signal", ""),
+            signal_rules=row.texts("signal_rules") if "signal_rules" in row.raw else (),
         )
         self.evidence.figures.setdefault(found)
         self._extras(row)

@@ -17,7 +17,8 @@ from schemas.events import (
 )
 from schemas.indicator import Indicator
 from stream_processors.steps.conservation import Bucket, tally
-from stream_processors.steps.indicators import History, fold
+from stream_processors.steps.history import History
+from stream_processors.steps.indicators import fold
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Story, advance
 

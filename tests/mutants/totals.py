@@ -10,6 +10,7 @@ CODING: Final = "stream_processors.steps.coding"
 EVENTS: Final = "schemas.events"
 FIELDS: Final = "schemas.fields"
 FIGURES: Final = "stream_processors.steps.figures"
+HISTORY: Final = "stream_processors.steps.history"
 INDICATORS: Final = "stream_processors.steps.indicators"
 ROLLUP: Final = "stream_processors.steps.rollup"
 SCORING: Final = "schemas.instruments.scoring"
@@ -17,11 +18,10 @@ SCORING: Final = "schemas.instruments.scoring"
 _CODED: Final = """    coded = code(scale, len(scores), total, at_risk, sealing.policy.guard)
 """
 _BOTH: Final = "return Coded(*_boxed(total, bottom, top, lowest, highest), low, high)"
-_MEANS: Final = """    merged = _merged(totals)
-    low, high = _means(totals, scale)
+_MEANS: Final = """    totals, asked = window.totals, window.asked
 """
-_CODED_MEANS: Final = """    merged = _coded(_merged(totals), scale)
-    low, high = (scale.published(end, merged.n) for end in (merged.score_low, merged.score_high))
+_CODED_MEANS: Final = """    window = Summed(_coded(window.totals, scale), window.rounds, window.asked)
+    totals, asked = window.totals, window.asked
 """
 _CODED_SUMS: Final = """def _coded(sums: Totals, scale: Scale) -> Totals:
     from stream_processors.steps.coding import code
@@ -121,7 +121,7 @@ MUTANTS: Final = (
     Mutant(
         "leave a retired cohort in the figures",
         AUDITOR,
-        (Edit(INDICATORS, "figures.retire(event.cohort_id)", "figures.retired.add(event.cohort_id)"),),
+        (Edit(HISTORY, "figures.retire(event.cohort_id)", "figures.retired.add(event.cohort_id)"),),
     ),
     Mutant(
         "compute indicators from uncoded totals",

@@ -53,7 +53,8 @@ MAY_WRITE_JSON: Final = frozenset(
 SNIPPET: Final = """
 from prometheus_client import Counter
 from schemas.clickhouse.rows import plain
-from schemas.events import CohortSealed, FormManifest, Indicator, NodeState, Outcomes, RoundSealed
+from schemas.events import CohortSealed, FormManifest, NodeState, Outcomes, RoundSealed
+from schemas.indicator import Indicator
 from stream_processors.logs import say
 from stream_processors.steps.admit import Counts
 from stream_processors.steps.release import Released
