@@ -59,7 +59,14 @@ def test_outcome_counts_tell_of_a_withdrawal_and_open_events_do_not() -> None:
 
 def test_an_instrument_with_an_item_in_two_scales_of_a_form_is_refused() -> None:
     definition = next(one for one in definitions() if one["id"] == "cbi")
-    summed = {**definition["scales"]["personal"], "items": [1, 2, 3, 7], "reverse": [], "min_answered": 4}
+    summed = {
+        **definition["scales"]["personal"],
+        "items": [1, 2, 3, 7],
+        "reverse": [],
+        "min_answered": 4,
+        "cuts": [],
+        "at_risk": None,
+    }
     scales = {**definition["scales"], "sum": summed}
     Instrument.model_validate({**definition, "scales": scales, "forms": {"cbi.sum": ["sum"]}})
     with pytest.raises(ValidationError, match="has an item in two scales"):

@@ -51,8 +51,8 @@ _KIND: Final = """    type: Literal["cohort.sealed"] = "cohort.sealed"
 """
 _N: Final = """        n=len(scores),
 """
-_PERCENT: Final = "Fraction(100 * (total - n * self.score_min), n * (self.score_max - self.score_min))"
-_PERCENT_OF_ANY: Final = "Fraction(100 * (total - n * self.score_min)) / (n * (self.score_max - self.score_min))"
+_SPAN: Final = "Fraction(span * (total - n * self.score_min), n * (self.score_max - self.score_min))"
+_SPAN_OF_ANY: Final = "Fraction(span * (total - n * self.score_min)) / (n * (self.score_max - self.score_min))"
 
 MUTANTS: Final = (
     Mutant(
@@ -104,8 +104,8 @@ MUTANTS: Final = (
         "score exact means",
         AUDITOR,
         (
-            Edit(SCORING, "Score(rounded + self.score_min, ", "Score(above * size / answered + self.score_min, "),
-            Edit(SCORING, _PERCENT, _PERCENT_OF_ANY),
+            Edit(SCORING, "Score(rounded, ", "Score(total * len(self.items) / answered, "),
+            Edit(SCORING, _SPAN, _SPAN_OF_ANY),
             Edit(SCORING, "return Fraction(total, n)", "return Fraction(total) / n"),
             Edit(FIELDS, "Total = Annotated[int, ", "Total = Annotated[float, "),
         ),
