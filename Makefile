@@ -66,6 +66,7 @@ bench: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## The benchmarks (KAFKA=apac
 	$(RUN) python -m benchmarks.steps
 	$(RUN) python -m benchmarks.audit
 	$(RUN) python -m benchmarks.plan
+	$(RUN) python -m benchmarks.indicators
 	$(RUN) python -m benchmarks.sources
 	$(RUN) python -m benchmarks.live --kafka $(KAFKA)
 	$(RUN) python -m benchmarks.consume --kafka $(KAFKA)

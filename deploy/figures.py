@@ -1,5 +1,6 @@
 """The demo's table: every place's latest figures, read back from ClickHouse with the dashboards' own query."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -7,8 +8,9 @@ from typing import Any, Final, Literal
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.library import library_of
 from deploy.output import printable
-from deploy.resources import instruments
+from deploy.settings import Settings
 from schemas.instruments.scoring import Form, Scale
 from stream_processors.database import Database
 
@@ -99,9 +101,10 @@ def _caption(rows: Sequence[Row]) -> str:
 
 
 def _title(form: Form, scale: Scale, in_seasons: bool) -> str:
-    name = next(given.name for given in instruments() if given.id == form.instrument)
+    name = library_of(Settings.read(os.environ)).by_id[form.instrument].name
     low, high = (float(scale.published(score, 1)) for score in (scale.score_min, scale.score_max))
-    cut = "" if scale.cut is None else f", at risk from {scale.cut}"
+    way = "from" if scale.direction == "higher_is_worse" else "down from"
+    cut = "" if scale.cut is None else f", at risk {way} {float(scale.published(scale.cut, 1)):g}"
     window = "last four rounds, or last season" if in_seasons else "last four rounds"
     return f"{form.id}: {name}, {low:g}-{high:g}, {scale.direction.replace('_', ' ')}{cut}; {window}"
 

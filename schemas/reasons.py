@@ -63,7 +63,7 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     Reason.SENSITIVE_FORM: Meaning("a season fields a sensitive form", _MARKER),
     Reason.BAD_SEASON: Meaning("a round does not keep the terms of its season", _MARKER),
     Reason.LEVELS_REORDERED: Meaning("levels change their order while a round is open", _MARKER),
-    Reason.REPEATED_EVENT: Meaning("exactly this organisation was announced before", _MARKER),
+    Reason.REPEATED_EVENT: Meaning("exactly this record came before", _MARKER),
     Reason.ROUND_OPENED_TWICE: Meaning("a round of this name was opened before", _MARKER),
     Reason.ROUND_CLOSED_TWICE: Meaning("the round had ended", _MARKER),
     Reason.ROUND_OVERLAPS: Meaning("two rounds of one form would share days and people", _MARKER),
@@ -71,6 +71,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     Reason.ROUND_CANCELLED: Meaning("the round was cancelled", _MARKER),
     Reason.NO_COHORT: Meaning("no cohort was sealed at the place to be retired", _MARKER),
     Reason.RETIRED_TWICE: Meaning("the cohort was retired before", _MARKER),
+    Reason.UNKNOWN_INTERVENTION: Meaning("its kind, or that label of the kind, is not in the catalogue", _MARKER),
+    Reason.DAY_TOO_FAR: Meaning("an intervention is over a year off every round and organisation record", _MARKER),
+    Reason.RECORDED_TWICE: Meaning("the intervention stands like this already", _MARKER),
+    Reason.NO_INTERVENTION: Meaning("there is no such intervention to take back", _MARKER),
     Reason.AFTER_CLOSE: Meaning(
         "it came after its round was closed", "nothing: what is late stays late, and no round may take it"
     ),

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.library import in_use
 from deploy.resources import code_hash
 from deploy.settings import Settings
 from deploy.wiring import TRIAL_AUDIT_KEY, file_rules, live_rules, read_audit_key
@@ -34,9 +35,9 @@ Example: WARDPULSE_BOOTSTRAP_SERVERS=kafka:9092 WARDPULSE_CLICKHOUSE=http://clic
 """
 _DRY_RUN_HELP = """Run the anonymiser over a file of events, one JSON event per line in log order.
 
-Writes cohorts.jsonl, retired_cohorts.jsonl, indicators.jsonl and rounds.jsonl, which are safe to show, and under
-closed/ the evidence and the counts of every outcome, which are not. Needs no broker. A file carries no signatures: you
-vouch for its markers.
+Writes cohorts.jsonl, retired_cohorts.jsonl, interventions.jsonl, indicators.jsonl and rounds.jsonl, which are safe to
+show, and under closed/ the evidence and the counts of every outcome, which are not. Needs no broker. A file carries no
+signatures: you vouch for its markers.
 
 Example: wardpulse simulate --out events.jsonl && wardpulse dry-run events.jsonl --out result
 """
@@ -60,7 +61,7 @@ def _dry_run(
     ] = None,
 ) -> None:
     key = read_audit_key(audit_key_file) if audit_key_file else TRIAL_AUDIT_KEY
-    for line in dry_run(events, out, file_rules(key)):
+    for line in dry_run(events, out, file_rules(key, in_use())):
         typer.echo(line)
 
 

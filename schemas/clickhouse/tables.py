@@ -64,9 +64,25 @@ INDICATORS: Final = Table(
         "at_risk_share_low": "Nullable(Float64)",
         "at_risk_share_high": "Nullable(Float64)",
         "coverage": "Nullable(Float64)",
+        "coverage_change": "Nullable(Float64)",
         "change": "Nullable(Float64)",
         "change_low": "Nullable(Float64)",
         "change_high": "Nullable(Float64)",
+        "share_change": "Nullable(Float64)",
+        "share_change_low": "Nullable(Float64)",
+        "share_change_high": "Nullable(Float64)",
+        "round_responses": "Nullable(UInt32)",
+        "round_mean": "Nullable(Float64)",
+        "round_at_risk_low": "Nullable(UInt32)",
+        "round_at_risk_high": "Nullable(UInt32)",
+        "smoothed": "Nullable(Float64)",
+        "centre": "Nullable(Float64)",
+        "limit_low": "Nullable(Float64)",
+        "limit_high": "Nullable(Float64)",
+        "limit_points": "Nullable(UInt32)",
+        "rebased_on": "Nullable(Date)",
+        "signal": "LowCardinality(String)",
+        "signal_rules": "Array(LowCardinality(String))",
         **_HASH,
     },
     ("facility", "form", "scale", "node", "round", "window", "row_hash"),
@@ -121,4 +137,19 @@ RETIRED_COHORTS: Final = Table(
     ("facility", "round", "form", "cohort_id", "row_hash"),
 )
 
-TABLES: Final = (COHORTS, RETIRED_COHORTS, INDICATORS, ROUNDS, NODES)
+INTERVENTIONS: Final = Table(
+    "interventions",
+    {
+        **_PLACE,
+        "on": "Date",
+        "kind": "LowCardinality(String)",
+        "label": "LowCardinality(String)",
+        "rebase": "Bool",
+        "taken_back": "Bool",
+        "version": "UInt32",
+        **_HASH,
+    },
+    ("facility", "node", "on", "kind", "label", "version", "row_hash"),
+)
+
+TABLES: Final = (COHORTS, RETIRED_COHORTS, INDICATORS, ROUNDS, NODES, INTERVENTIONS)

@@ -53,6 +53,24 @@ class CohortRow(OfAForm):
         return f"{self.node}, {self.round}, {self.form} {self.scale}, n={self.n}, cohort {self.cohort_id} ({self.at})"
 
 
+SERIES: Final = (
+    "coverage_change",
+    "share_change",
+    "share_change_low",
+    "share_change_high",
+    "round_responses",
+    "round_mean",
+    "round_at_risk_low",
+    "round_at_risk_high",
+    "smoothed",
+    "centre",
+    "limit_low",
+    "limit_high",
+    "limit_points",
+)
+"""What is told of single rounds and of changes, since versions do."""
+
+
 @dataclass(frozen=True, slots=True)
 class FigureRow(OfAForm):
     """One published indicator: the figures of a node, or of a staff group under it, over a window of rounds."""
@@ -70,6 +88,14 @@ class FigureRow(OfAForm):
     state: str
     counts: tuple[tuple[str, int], ...]
     figures: tuple[tuple[str, Number | None], ...]
+    rebased_on: date | None = None
+    signal: str = ""
+    signal_rules: tuple[str, ...] = ()
+
+    @property
+    def tells_course(self) -> bool:
+        """Whether it tells of single rounds, as every published figure does but those of earlier versions."""
+        return dict(self.figures).get("smoothed") is not None
 
     @property
     def name(self) -> str:
@@ -181,6 +207,22 @@ class RetiredRow(OfAForm):
 
 
 @dataclass(frozen=True, slots=True)
+class InterventionRow:
+    """What leadership says it did about a place; `version` counts what was said of it."""
+
+    at: str = field(compare=False)
+    facility: str
+    node: str
+    path: tuple[str, ...]
+    on: date
+    kind: str
+    label: str
+    rebase: bool
+    taken_back: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Membership(OfAForm):
     """Closed side: the members of one cohort as tags, one of possibly several parts."""
 
@@ -239,13 +281,14 @@ class Evidence:
     memberships: dict[Membership, None] | None = None
     sealed: dict[Sealed, None] = field(default_factory=dict)
     retired: dict[RetiredRow, None] = field(default_factory=dict)
+    interventions: dict[InterventionRow, None] = field(default_factory=dict)
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
     extras: list[Extra] = field(default_factory=list)
 
     def rows(self) -> Iterator[OpenRow]:
-        """Every open row."""
+        """Every open row of a form."""
         yield from self.cohorts
         yield from self.figures
         yield from self.nodes

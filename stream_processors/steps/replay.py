@@ -12,12 +12,14 @@ from schemas.events import (
     DeadLetter,
     Echo,
     FormManifest,
+    InterventionRecorded,
     RetirementManifest,
     RoundSealed,
 )
 from schemas.indicator import Indicator
 from stream_processors.steps.conservation import Bucket, tally
-from stream_processors.steps.indicators import History, fold
+from stream_processors.steps.history import History
+from stream_processors.steps.indicators import fold
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Story, advance
 
@@ -46,6 +48,11 @@ class Replay:
     def retired(self) -> list[CohortRetired]:
         """Cohorts that were retired after their seal."""
         return [event for event in self.events if isinstance(event, CohortRetired)]
+
+    @property
+    def interventions(self) -> list[InterventionRecorded]:
+        """What was recorded of interventions."""
+        return [event for event in self.events if isinstance(event, InterventionRecorded)]
 
     @property
     def indicators(self) -> list[Indicator]:
