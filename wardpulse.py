@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.edge_commands": ("submit",),
     "deploy.organisation_commands": ("organisation",),
     "deploy.redcap_command": ("redcap",),
+    "deploy.chart_commands": ("chart", "compare"),
     "deploy.deadletter_commands": ("deadletters",),
     "deploy.schema_commands": ("schemas",),
     "producers.commands": ("simulate", "mapping"),

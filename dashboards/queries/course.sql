@@ -3,6 +3,7 @@
 -- courses.
 SELECT
     i.round AS round,
+    i.path AS path,
     i.calendar AS calendar,
     r.first_answer_date AS first,
     r.last_answer_date AS last,
