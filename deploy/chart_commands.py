@@ -15,12 +15,13 @@ from deploy.output import AsJson, print_json, printable, working
 from deploy.resources import interventions
 from deploy.settings import Settings
 from schemas.errors import InputRefused
+from schemas.instruments.model import Reference
 from schemas.instruments.scoring import Catalogue, Scale
 from stream_processors.database import Database
 from stream_processors.steps.courses import UNIT
 from stream_processors.steps.funnel import Place, Standing, funnel
 from stream_processors.steps.spc import FIRM, Judged, Limits
-from stream_processors.steps.standing import quarters
+from stream_processors.steps.standing import beside, quarters
 
 CHART_HELP: Final = """The control chart of a place: every round by itself, its limits and what they say.
 
@@ -99,14 +100,16 @@ def _chart(
     as_json: AsJson = False,
 ) -> None:
     settings = Settings.read(os.environ)
-    scales = scales_of(library_of(settings).catalogue, form, scale)
+    library = library_of(settings)
+    scales = scales_of(library.catalogue, form, scale)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         found = [course(database, Series(facility, node, form, one, calendar, staff_group)) for one in scales]
     if as_json:
         print_json([row for one in found for row in chart_rows(one)])
         return
+    references = library.by_id[library.catalogue[form].instrument].scales
     for one in found:
-        Console().print(chart_table(one, target))
+        Console().print(chart_table(one, target, references[one.series.scale.id].reference))
 
 
 def chart_rows(found: PlacesCourse) -> list[dict[str, Any]]:
@@ -131,15 +134,15 @@ def _now(one: Judged) -> dict[str, Any]:
     }
 
 
-def chart_table(found: PlacesCourse, target: float | None = None) -> Table:
-    """A course for people."""
+def chart_table(found: PlacesCourse, target: float | None = None, references: Sequence[Reference] = ()) -> Table:
+    """A course for people; `references` are figures published elsewhere on its scale."""
     scale = found.series.scale
     low, high = (float(scale.published(score, 1)) for score in (scale.score_min, scale.score_max))
     where = f"{found.series.node}{f', all {found.series.staff_group}' if found.series.staff_group else ''}"
     table = Table(
         title=f"{where}: {found.series.form} {scale.id}, mean of single rounds, {low:g}-{high:g}, "
         f"{scale.direction.replace('_', ' ')}",
-        caption="\n".join(_notes(found, target)),
+        caption="\n".join(_notes(found, target, references)),
         caption_justify="left",
         box=None,
         padding=(0, 1, 0, 0),
@@ -175,7 +178,25 @@ def _said(one: Judged) -> str:
     return f"{one.signal.kind}: {rules}{'' if one.signal.for_leaders else ' (drawn only)'}"
 
 
-def _notes(found: PlacesCourse, target: float | None) -> Iterator[str]:
+def _references(found: PlacesCourse, references: Sequence[Reference]) -> Iterator[str]:
+    """Figures published of people elsewhere, beside the newest window."""
+    newest, direction = found.rounds[-1], found.series.scale.direction
+    for one in references:
+        whom = f"{one.of}{f' (n {one.n})' if one.n else ''}{', not verified' if one.unverified else ''}"
+        if one.figure == "mean":
+            here = "" if newest["window_mean"] is None else f"; here {newest['window_mean']:.1f} in the newest window"
+            yield f"elsewhere: mean {one.value:g}, {whom}{here}"
+        elif newest["share_low"] is None:
+            yield f"elsewhere: {one.value:.0%} at risk, {whom}"
+        else:
+            low, high = newest["share_low"], newest["share_high"]
+            yield (
+                f"elsewhere: {one.value:.0%} at risk, {whom}; here {_range(low, high)} in the newest window: "
+                f"{beside(low, high, one.value, direction)}"
+            )
+
+
+def _notes(found: PlacesCourse, target: float | None, references: Sequence[Reference]) -> Iterator[str]:
     limits = found.judged[-1].limits
     if limits is None:
         yield "no limits yet: they need two rounds with figures that follow each other"
@@ -184,6 +205,7 @@ def _notes(found: PlacesCourse, target: float | None) -> Iterator[str]:
         yield f"centre {limits.centre / UNIT:.2f}, limits from {limits.points} rounds with figures{trial}"
     if target is not None and (assured := found.assurance(target)) is not None:
         yield f"target {target:g}: {_ASSURANCE[assured]}"
+    yield from _references(found, references)
     kinds = interventions().kinds
     for row in found.interventions:
         kind = kinds.get(row["kind"])
