@@ -109,12 +109,13 @@ def _read(path: Path) -> tuple[Instrument, Mapping[str, Any]]:
         raise InputRefused(f"{path}: cannot be read ({error.strerror}): correct it, or take it away") from None
     if size > MOST_BYTES:
         raise InputRefused(f"{path}: is longer than an instrument can be, {MOST_BYTES} bytes: is it the right file?")
+    content = parse_yaml(path)
     try:
-        instrument = Instrument.model_validate(parse_yaml(path))
+        instrument = Instrument.model_validate(content)
     except ValidationError as error:
         raise InputRefused(f"{path}: {'; '.join(_sentences(error))}") from None
-    # as the model has it, the same as a file that ships: text is no number and no yes or no in it
-    return instrument, instrument.model_dump(by_alias=True, exclude_none=True)
+    # read as text, true and false are words
+    return instrument, {**content, "sensitive": instrument.sensitive}
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:

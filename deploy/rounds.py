@@ -27,6 +27,7 @@ from schemas.events import (
     RoundClosed,
     RoundOpened,
 )
+from schemas.instruments.enabled import keys_of
 from schemas.organisation import Organisation
 from schemas.policy import Policy
 from schemas.season import calendar_of
@@ -73,7 +74,11 @@ def opening(known: Ledger, facility: str, minimum_k: int, **terms: Any) -> Round
     name = terms["round"]
     try:
         event = RoundOpened(
-            facility=facility, event_id=derived_id("round.opened", facility, name), key_id=NO_KEY, **terms
+            facility=facility,
+            event_id=derived_id("round.opened", facility, name),
+            key_id=NO_KEY,
+            scoring_keys=keys_of(terms["forms"], in_use()),
+            **terms,
         )
     except ValidationError as error:
         raise InputRefused(f"the round cannot be: {_sentences(error)}") from None

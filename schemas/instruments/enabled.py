@@ -39,3 +39,8 @@ def why_not(form: str, catalogue: Catalogue) -> str:
             f"With one, name {instrument.id} in the setting {SETTING}"
         )
     return f"is not a known form: use one of {', '.join(sorted(catalogue))}"
+
+
+def keys_of(forms: Iterable[str], catalogue: Catalogue) -> dict[str, str]:
+    """Form to the hash of its scoring key, for the opening of a round; a form that is not known is left out."""
+    return {form: catalogue[form].key_hash for form in forms if form in catalogue}

@@ -9,9 +9,11 @@ from schemas.fields import Id
 from schemas.instruments.scoring import Direction, Form, Gate, PublishedAs, Range, Scale
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Item = Annotated[int, Field(ge=1, le=200)]
-Code = Annotated[int, Field(ge=-1000, le=1000)]
-Days = Annotated[int, Field(ge=1, le=3660)]
+# strict: a number in quotes would be one here and none to the auditor, who reads the file by itself
+Item = Annotated[int, Field(strict=True, ge=1, le=200)]
+Code = Annotated[int, Field(strict=True, ge=-1000, le=1000)]
+Days = Annotated[int, Field(strict=True, ge=1, le=3660)]
+Sum = Annotated[int, Field(strict=True, ge=-(10**6), le=10**6)]
 
 
 class _Strict(BaseModel):
@@ -54,15 +56,15 @@ class GateDefinition(_Strict):
     """A question before the others, as item 0: an answer other than `open` makes every total the smallest."""
 
     item: Literal[0]
-    opens: Annotated[int, Field(alias="open", ge=-1000, le=1000)]
+    opens: Annotated[int, Field(alias="open", strict=True, ge=-1000, le=1000)]
 
 
 class Cut(_Strict):
     """A band of scores: from a sum of all items upwards, or from one downwards. `published` is as its source has it."""
 
     label: Id
-    at_least: int | None = None
-    at_most: int | None = None
+    at_least: Sum | None = None
+    at_most: Sum | None = None
     published: Text
 
     @model_validator(mode="after")
@@ -102,7 +104,7 @@ class ScaleDefinition(_Strict):
     measures: Id
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
     reverse: tuple[Item, ...] = ()
-    min_answered: Annotated[int, Field(ge=1)] | None = None
+    min_answered: Item | None = None
     published_as: PublishedAs
     direction: Direction
     cuts: tuple[Cut, ...] = ()
@@ -158,7 +160,7 @@ class Instrument(_Strict):
     """One instrument: its answers, its scales, the forms they are asked in, and where all of that was read."""
 
     id: Id
-    version: Annotated[int, Field(ge=1, le=10_000)]
+    version: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     name: Text
     licence: Licence
     citation: Annotated[tuple[Text, ...], Field(min_length=1)]

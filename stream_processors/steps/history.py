@@ -13,6 +13,7 @@ from schemas.instruments.scoring import Catalogue, Form, Scale
 from schemas.season import Calendar, calendar_of
 from stream_processors.steps.courses import Course, Point, courses, follow, in_units
 from stream_processors.steps.figures import middle
+from stream_processors.steps.keys import check_sealed
 from stream_processors.steps.rollup import Totals
 
 
@@ -150,6 +151,7 @@ def remember(history: History, event: AnyEvent, catalogue: Catalogue) -> RoundSe
             rows = history.waiting.setdefault((event.facility, event.round), {})
             rows.setdefault((event.cohort_id, event.scale), event)
         case RoundSealed() if (event.facility, event.round) not in history.rounds:
+            check_sealed(event, catalogue)
             if not set(event.forms) <= set(catalogue):
                 raise DataError(Reason.UNKNOWN_FORM)
             _add_round(history, event, catalogue)

@@ -144,7 +144,7 @@ def spoilt(model: BaseModel) -> Iterator[tuple[str, Any]]:
         if isinstance(value, tuple):
             yield name, (*value, SECRET)
         elif isinstance(value, dict):
-            yield name, {**value, next(iter(value)): SECRET}
+            yield name, {**value, next(iter(value), "x"): SECRET}
 
 
 FIELDS: Final = [(kind, *field) for kind, model in MODELS.items() for field in spoilt(model)]
