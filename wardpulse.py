@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit",),
     "deploy.organisation_commands": ("organisation",),
+    "deploy.intervention_commands": ("interventions",),
     "deploy.redcap_command": ("redcap",),
     "deploy.deadletter_commands": ("deadletters",),
     "deploy.schema_commands": ("schemas",),
