@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit",),
     "deploy.organisation_commands": ("organisation",),
+    "deploy.intervention_commands": ("interventions",),
     "deploy.redcap_command": ("redcap",),
     "deploy.chart_commands": ("chart", "compare"),
     "deploy.deadletter_commands": ("deadletters",),
