@@ -67,6 +67,9 @@ _FUNNEL: Final = (
 
 FacilityName = Annotated[str, typer.Option("--facility", help="Which hospital.")]
 FormName = Annotated[str, typer.Option("--form", help="Which form, as wardpulse figures names them.")]
+CalendarName = Annotated[
+    Literal["short", "long"], typer.Option("--calendar", help="Units asked every round, or those asked once a season.")
+]
 ScaleName = Annotated[str | None, typer.Option("--scale", help="Only this scale of the form.")]
 
 
@@ -93,9 +96,7 @@ def _chart(
     form: FormName,
     scale: ScaleName = None,
     staff_group: Annotated[str, typer.Option(help="A staff group under the place.")] = "",
-    calendar: Annotated[
-        Literal["short", "long"], typer.Option(help="Units asked every round, or those asked once a season.")
-    ] = "short",
+    calendar: CalendarName = "short",
     target: Annotated[float | None, typer.Option(help="Say whether the limits meet this mean.")] = None,
     as_json: AsJson = False,
 ) -> None:

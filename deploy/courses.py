@@ -73,6 +73,24 @@ def course(database: Database, series: Series) -> PlacesCourse:
     return PlacesCourse(series, tuple(rounds), tuple(judged), tuple(interventions))
 
 
+def effect_row(found: Effect | NoEffect) -> dict[str, Any]:
+    """An estimate for programs, in units of the scale; of one that is refused the reason."""
+    if isinstance(found, NoEffect):
+        return {"estimate": None, "reason": found.reason, "sentence": found.sentence}
+    return {
+        "estimate": found.change / UNIT,
+        "estimate_low": found.low / UNIT,
+        "estimate_high": found.high / UNIT,
+        "is_clear": found.is_clear,
+        "rounds_before": found.before,
+        "rounds_after": found.after,
+        "rounds_left_out": found.left_out,
+        "autocorrelation": found.autocorrelation,
+        "reason": None,
+        "sentence": found.sentence,
+    }
+
+
 def one_round(database: Database, facility: str, form: str, scale: Scale, round_: str = "") -> list[dict[str, Any]]:
     """Every place of a facility in one round, the last published one if none is named."""
     asked = {"facility": facility, "form": form, "scale": scale.id, "round": round_}
