@@ -228,9 +228,10 @@ def _compare(
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         found = [(one, one_round(database, facility, form, one, round_)) for one in scales]
     if not any(rows for _, rows in found):
+        which = f"round {printable(round_)}" if round_ else "round"
         raise InputRefused(
-            f"no round {printable(round_)} of {form} has published figures at {printable(facility)}".replace("  ", " ")
-            + ": wardpulse rounds list shows the sealed ones"
+            f"no {which} of {form} has published figures at {printable(facility)}: "
+            "wardpulse rounds list shows the sealed ones"
         )
     compared = [(one, rows, compare_rows(one, rows)) for one, rows in found]
     if as_json:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.resources import catalogue
+from deploy.library import library
 from schemas.canonical import derived_id
 from schemas.event import State
 from schemas.events import AnyEvent, CohortRetired, CohortSealed, InterventionRecorded
@@ -19,6 +19,7 @@ from stream_processors.steps.spc import LEADERS, LEADERS_FROM, chart
 from tests.unit.test_indicators import PATH, cohort, sealed
 
 FIRST = date(2026, 1, 5)
+CATALOGUE = library().catalogue
 VALUES = st.one_of(st.none(), st.integers(10_000, 50_000))
 
 
@@ -47,7 +48,7 @@ def rounds(totals: Sequence[int | None]) -> list[AnyEvent]:
 def folded(events: Sequence[AnyEvent]) -> list[Indicator]:
     """The indicators of a cohorts topic."""
     history = History()
-    return [one for event in events for one in fold(history, event, catalogue())]
+    return [one for event in events for one in fold(history, event, CATALOGUE)]
 
 
 def intervention(
@@ -149,20 +150,20 @@ def test_a_history_read_again_goes_on_as_if_it_had_never_stopped(totals: list[in
     some = [event for event in events if isinstance(event, CohortSealed)]
     if some:
         one = data.draw(st.sampled_from(some))
-        events.append(_retired(one))
+        events.append(retired(one))
         events += rounds([*totals, 50])[len(rounds(totals)) :]
     stop = data.draw(st.integers(0, len(events)))
     history = History()
     for event in events[:stop]:
-        remember(history, event, catalogue())
-    again = [one for event in events[stop:] for one in fold(history, event, catalogue())]
+        remember(history, event, CATALOGUE)
+    again = [one for event in events[stop:] for one in fold(history, event, CATALOGUE)]
     assert again == folded(events)[len(folded(events[:stop])) :]
 
 
 def test_after_a_retirement_the_course_is_as_if_that_round_had_been_withheld() -> None:
     events = rounds([40, 90, 44, 46, 48])
-    retired = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r1")
-    again = folded([*events, _retired(retired), *rounds([40, 90, 44, 46, 48, 50])[len(events) :]])
+    gone = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r1")
+    again = folded([*events, retired(gone), *rounds([40, 90, 44, 46, 48, 50])[len(events) :]])
     without = folded(rounds([40, None, 44, 46, 48, 50]))
     names = ("round_mean", "smoothed", "centre", "limit_low", "limit_high", "limit_points", "change", "mean")
     assert [[getattr(row, name) for name in names] for row in again[-5:]] == [
@@ -171,7 +172,7 @@ def test_after_a_retirement_the_course_is_as_if_that_round_had_been_withheld() -
     assert {row.cohorts_retired for row in again[-5:]} == {1}
 
 
-def _retired(row: CohortSealed) -> CohortRetired:
+def retired(row: CohortSealed) -> CohortRetired:
     return CohortRetired(
         facility=row.facility,
         event_id=derived_id("retired", row.round),
