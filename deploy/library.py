@@ -71,7 +71,7 @@ def in_use() -> EnabledForms:
 @cache
 def library(folder: Path | None = None, licensed: frozenset[str] = frozenset()) -> Library:
     """The instruments that ship and those of a folder. Read once: an edited file needs a new process."""
-    shipped = [(f"{SHIPPED}{given['id']}.yaml", Instrument.model_validate(given), given) for given in definitions()]
+    shipped = _shipped()
     own = [] if folder is None else [(str(path), *_read(path)) for path in _files(folder)]
     _check_distinct([(file, one) for file, one, _ in (*shipped, *own)])
     found = sorted((*shipped, *own), key=lambda each: each[1].id)
@@ -82,6 +82,11 @@ def library(folder: Path | None = None, licensed: frozenset[str] = frozenset()) 
             f"licensed_instruments names {strange}, which is no instrument: wardpulse instruments list shows them all"
         )
     return Library(tuple(one for _, one, _ in found), files, tuple(given for *_, given in found), licensed)
+
+
+@cache
+def _shipped() -> tuple[tuple[str, Instrument, Mapping[str, Any]], ...]:
+    return tuple((f"{SHIPPED}{given['id']}.yaml", Instrument.model_validate(given), given) for given in definitions())
 
 
 def _files(folder: Path) -> list[Path]:

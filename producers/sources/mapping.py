@@ -325,6 +325,8 @@ def _form_problems(name: str, given: FormColumns, catalogue: Catalogue) -> Itera
     unknown = [item for item in given.items if item not in form.answer_ranges]
     if unknown:
         yield f"forms.{name}.items.{unknown[0]} is not an item: the form has {', '.join(form.answer_ranges)}"
+    if form.gate is not None and form.gate.item not in given.items:
+        yield f"forms.{name}.items lacks item {form.gate.item}, the question before the others: nobody would be scored"
     for scale in form.scales:
         mapped = sum(item in given.items for item in scale.items)
         if mapped < scale.min_answered:
