@@ -58,7 +58,7 @@ def audit(
     for name, examined, check in checks:
         told(name)
         report.add(name, examined, check())
-    report.notes += outcomes.notes(evidence)
+    report.notes += [*outcomes.notes(evidence), *interventions.notes(evidence)]
     return report
 
 

@@ -231,11 +231,9 @@ def test_the_auditor_takes_what_the_worker_records() -> None:
         ({"label": "dr-huber-left"}, "unsafe", "catalogue"),
         ({"kind": "workload"}, "unsafe", "catalogue"),
         ({"label": "Dr Huber left"}, "unsafe", "free text"),
-        ({"path": ["general", "surgery", "ward-b"]}, "undecided", "no sealed round"),
         ({"path": ["general", "medicine"]}, "unsafe", "does not lead to its place"),
         ({"path": []}, "unsafe", "does not lead to its place"),
         ({"path": ["elsewhere", "medicine", "ward-b"]}, "unsafe", "does not lead to its place"),
-        ({"node": "ward-z", "path": ["general", "medicine", "ward-z"]}, "undecided", "no sealed round"),
         ({"people": 3}, "unsafe", "numbers below"),
         ({"note": "somebody said so"}, "undecided", "not part of what is published"),
     ],
@@ -246,6 +244,22 @@ def test_the_auditor_sees_what_no_worker_records(changes: dict[str, Any], verdic
     report = rows.audited()
     assert report.verdict == verdict
     assert any(what in finding.what for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"path": ["general", "surgery", "ward-b"]},
+        {"node": "ward-z", "path": ["general", "medicine", "ward-z"]},
+    ],
+)
+def test_the_auditor_notes_a_place_that_no_sealed_round_has(changes: dict[str, Any]) -> None:
+    rows = published(log_of({}).replay())
+    assert not rows.audited().notes
+    rows.interventions[0] |= changes
+    report = rows.audited()
+    assert report.verdict == "safe"
+    assert report.notes == ["places of interventions that no sealed round has there, such as new units: 1"]
 
 
 def test_the_auditor_objects_to_two_rows_of_one_version() -> None:
