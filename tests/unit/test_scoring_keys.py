@@ -70,6 +70,7 @@ def changed(**changes: Any) -> str:
     "changes",
     [
         {"version": 2},
+        {"sensitive": True},
         {"answers": {**SHIPPED["cbi"]["answers"], "max": 5}},
         {"answers": {**SHIPPED["cbi"]["answers"], "other": {9: {"min": 0, "max": 3}}}, "scale": {"min_answered": 7}},
         {"scale": {"items": [7, 8, 9, 10, 11, 12, 13, 20]}},
