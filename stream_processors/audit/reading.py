@@ -16,6 +16,7 @@ from stream_processors.audit.evidence import (
     Evidence,
     Extra,
     FigureRow,
+    KeyRow,
     Membership,
     NodeRow,
     Number,
@@ -83,6 +84,7 @@ SEALED: Final = (
     "policy",
     "policy_hash",
     "season",
+    "scoring_keys",
     "nodes",
 )
 SEASON: Final = ("id", "first", "last", "long_below", "calendar")
@@ -175,6 +177,10 @@ class Reader:
                     heads = (None, None) if alone else _heads(node)
                     name = (row.text("facility"), row.text("round"), form)
                     self._node(node, *name, state if isinstance(state, str) else "", heads)
+        for form, key in (row.mapping("scoring_keys") if "scoring_keys" in row.raw else {}).items():
+            self.evidence.keys.append(
+                KeyRow(at, row.text("facility"), row.text("round"), form, key if isinstance(key, str) else "")
+            )
         for part in (row, policy, *nodes, *([season] if season else [])):
             self._extras(part)
         for node in nodes:
