@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.acl_commands": ("acls",),
     "deploy.certificate_commands": ("certificates",),
     "deploy.plan_commands": ("plan",),
+    "deploy.programme_commands": ("programme",),
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit",),
     "deploy.organisation_commands": ("organisation",),
