@@ -231,6 +231,21 @@ def interrupted() -> Interrupted:
     return Interrupted(story.log, records, story.log.index(people[3]))
 
 
+@cache
+def course() -> Log:
+    """Ten rounds of one unit, one of them withheld, and something done there that limits do not count anew from."""
+    story = Story(Random(3))
+    story.organisation()
+    for week in range(10):
+        if week == 3:
+            day = (MONDAY + timedelta(days=7 * week)).isoformat()
+            story.add("intervention", node="icu", on=day, label="added-posts")["kind"] = "staffing"
+        opened = story.open(f"2026-R{week:02}", ["sib5"], week=week)
+        story.crowd(opened, "sib5", {"icu": 5 if week == 4 else 13})
+        story.close(opened)
+    return story.log
+
+
 def _simulated() -> Log:
     return [json.loads(line.value) for line in lines(Simulation(facilities=1, staff=150, rounds=2, seed=3, clean=True))]
 
@@ -243,6 +258,7 @@ def logs() -> Mapping[str, Log]:
 
 def _logs() -> Iterator[tuple[str, Log]]:
     yield "hospital", hospital()
+    yield "course", course()
     yield from season_logs()
     yield "simulated", _simulated()
     for seed in range(RANDOM_LOGS):
