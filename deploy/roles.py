@@ -48,7 +48,7 @@ ROLES: Final = {
         ),
         Role(
             "coordinator",
-            "Opens and closes rounds, retires cohorts, records interventions, sends answers; previews read submissions.",
+            "Opens and closes rounds, retires cohorts, records interventions, sends answers; previews read them.",
             reads=(Topic.SUBMISSIONS, Topic.ROUNDS, Topic.DEADLETTERS, Topic.COHORTS),
             writes=(Topic.SUBMISSIONS,),
         ),
