@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,14 @@ from deploy.cadence import with_cadence
 from deploy.demo import demo_export, demo_simulation
 from deploy.edge_commands import Dictionary, Questionnaires
 from deploy.figures import figures, figures_table, published_forms
+from deploy.library import library_of
 from deploy.output import AsJson, print_json, working
-from deploy.resources import catalogue
 from deploy.settings import FILE, Settings
 from deploy.up import SETTINGS, alarms, deployment
 from producers.simulate import Simulation
 from producers.sources.registry import Extra, SourceName
+from schemas.instruments.enabled import known_forms
+from schemas.instruments.scoring import Catalogue
 from stream_processors.database import Database
 
 _DEMO_HELP = """Run everything on this machine: broker, worker and writer in processes of their own, real sockets.
@@ -143,7 +145,8 @@ def _up(
 ) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    with suppress(KeyboardInterrupt), deployment(data, timezone, secrets.token_bytes) as running:
+    given = Settings.read(os.environ)
+    with suppress(KeyboardInterrupt), deployment(data, timezone, secrets.token_bytes, given) as running:
         settings = Settings.read({FILE: str(data / SETTINGS)})
         typer.echo(
             _UP_TEXT.format(
@@ -177,12 +180,20 @@ def _interrupt(*_: object) -> None:
 def _figures(form: Annotated[str | None, typer.Option(help="Only this form.")] = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
-        found = {name: catalogue()[name] for name in published_forms(database) if form in (None, name)}
-        scales = [(known, scale) for known in found.values() for scale in known.scales]
+        known = known_forms(library_of(settings).catalogue)
+        found = {name: known[name] for name in _readable(published_forms(database), known) if form in (None, name)}
+        scales = [(one, scale) for one in found.values() for scale in one.scales]
         if as_json:
-            print_json([row for known, scale in scales for row in figures(database, known, scale)])
+            print_json([row for one, scale in scales for row in figures(database, one, scale)])
             return
-        for known, scale in scales:
-            Console().print(figures_table(database, known, scale))
+        for one, scale in scales:
+            Console().print(figures_table(database, one, scale))
     if not scales:
         typer.echo(f"no round{f' of {form}' if form else ''} is sealed yet: see wardpulse rounds list")
+
+
+def _readable(forms: Sequence[str], known: Catalogue) -> list[str]:
+    """The forms that an instrument here has; of the others nobody here knows what their figures mean."""
+    for form in sorted(set(forms) - set(known)):
+        typer.echo(f"{form} has figures and no instrument here: put its file back (instruments_folder)", err=True)
+    return [form for form in forms if form in known]

@@ -41,6 +41,10 @@ ADVICE: Final[Mapping[Reason, str]] = {
     ),
     Reason.NO_INTERVENTION: "none like it stands there: see wardpulse interventions list",
     Reason.NO_ORGANISATION: "the facility has no organisation yet: wardpulse organisation announce FILE",
+    Reason.OTHER_SCORING_KEY: (
+        "the worker scores one of its forms with another key: give both the same instruments_folder and version, see "
+        "wardpulse instruments list"
+    ),
     Reason.POLICY_UNDER_FLOOR: "its policy is under a floor",
     Reason.POLICY_UNDER_MINIMUM: "its k is under the smallest that this deployment accepts (minimum_k)",
     Reason.RECORDED_TWICE: "it stands like this already: see wardpulse interventions list",

@@ -1,6 +1,7 @@
 """The demo: a simulated health system, or an export of your own, through the whole pipeline on this machine."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,9 +18,11 @@ from deploy.embedded import EVENTS_PER_PARTITION
 from deploy.export import Export, read_export
 from deploy.figures import figures_table
 from deploy.files import replacing
+from deploy.library import in_use
 from deploy.local import Local
 from deploy.output import progress, working
-from deploy.resources import catalogue, code_hash
+from deploy.resources import code_hash
+from deploy.settings import Settings
 from deploy.trial import claim_folder, trial_deployment
 from producers.client import WellbeingProducer, partition_of
 from producers.keystore import Keystore
@@ -67,7 +70,7 @@ def demo_export(
     extra: Extra = NOTHING,
 ) -> None:
     """Send one round read from an export through the pipeline, and show what came out and what was refused."""
-    export = read_export(csv, mapping, catalogue(), source, extra)
+    export = read_export(csv, mapping, in_use(), source, extra)
     export.check_usable()
     folder = _claimed(data, {"export": _digest(csv), "mapping": _digest(mapping)})
     keystore = export.keystore(folder / "keys", random)
@@ -85,7 +88,9 @@ def _deployment(
 ) -> Iterator[Local]:
     with ExitStack() as running:
         with working().status(f"Starting Kafka ({kafka})"):
-            local = running.enter_context(trial_deployment(folder, keystores, random, kafka=KAFKAS[kafka]))
+            local = running.enter_context(
+                trial_deployment(folder, keystores, random, kafka=KAFKAS[kafka], given=Settings.read(os.environ))
+            )
         yield local
 
 
@@ -145,8 +150,8 @@ def _show(
     local.stop()
     with Database.connect(local.settings.clickhouse) as database:
         for form in forms:
-            for scale in catalogue()[form].scales:
-                console.print(figures_table(database, catalogue()[form], scale))
+            for scale in in_use()[form].scales:
+                console.print(figures_table(database, in_use()[form], scale))
         if simulation and simulation.long_below:
             for line in brought(simulation, database):
                 console.print(line, soft_wrap=True)

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from deploy.check_instruments import check_instruments
 from deploy.connection import Connection
 from deploy.doctor import (
     FLOWS,
@@ -89,12 +90,13 @@ def examine(mapping: Mapping[str, str], now: Callable[[], datetime]) -> list[Fin
     except SettingsError as error:
         do = "Correct it: docs/settings.md has every setting."
         refused = Finding("settings", "problem", str(error), do)
-        rest = ("keystores", "verify keys", "audit key", "kafka", "clickhouse")
+        rest = ("instruments", "keystores", "verify keys", "audit key", "kafka", "clickhouse")
         return [refused, *skipped(rest, "the settings cannot be read", do), *_versions()]
     tables = _Later(lambda: _tables(settings))
     log = _Log(settings)
     return [
         _settings(settings, mapping),
+        check_instruments(settings, log.known),
         *_keys(settings, log.known),
         *log.findings(now),
         *_table_findings(tables.get()),

@@ -14,6 +14,7 @@ from producers.sources.sheet import Refused
 from schemas.canonical import derived_id
 from schemas.errors import InputRefused
 from schemas.events import RoundClosed, RoundOpened
+from schemas.instruments.enabled import keys_of
 from schemas.instruments.scoring import Catalogue
 from schemas.organisation import organisation
 from schemas.policy import Policy
@@ -28,6 +29,7 @@ class Export:
     dates: Dates
     drafts: tuple[Draft | Withdrawal, ...]
     refused: tuple[Refused, ...]
+    scoring_keys: dict[str, str]
 
     @property
     def accepted(self) -> int:
@@ -71,6 +73,7 @@ class Export:
             leaves=organisation(place).leaves(),
             policy=Policy(identity=self.mapping.identity),
             key_id=keys.key_id,
+            scoring_keys=self.scoring_keys,
         )
         for draft in self.drafts:
             yield to_event(draft, self.mapping, keys)
@@ -95,4 +98,5 @@ def read_export(
         mapping.dates,
         tuple(row for row in rows if not isinstance(row, Refused)),
         tuple(row for row in rows if isinstance(row, Refused)),
+        keys_of(mapping.forms, catalogue),
     )

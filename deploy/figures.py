@@ -1,5 +1,6 @@
 """The demo's table: every place's latest figures, read back from ClickHouse with the dashboards' own query."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -7,8 +8,9 @@ from typing import Any, Final, Literal
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.library import library_of
 from deploy.output import printable
-from deploy.resources import instruments
+from deploy.settings import Settings
 from schemas.instruments.scoring import Form, Scale
 from stream_processors.database import Database
 
@@ -16,7 +18,7 @@ CAPTION: Final = (
     "answers: of all rounds in the window; people repeat. rounds: published of fielded. "
     "cover: answers published here per head asked and round; the rest is pooled above, withheld or was not given. "
     "risk: share at or over the cut, a range where only that is published; then its 95 % interval. "
-    "change: of the mean, to the window before; no test of chance. "
+    "change: of the mean, to the window before; with * its 95 % interval leaves out that nothing changed. "
     "withheld: no figure of its own, as too few answered, more than its headcount allows, or what it had was retired."
 )
 MANY_ANSWERS: Final = " Answers were accepted without knowing who gives them: one person may count more than once."
@@ -99,9 +101,10 @@ def _caption(rows: Sequence[Row]) -> str:
 
 
 def _title(form: Form, scale: Scale, in_seasons: bool) -> str:
-    name = next(given.name for given in instruments() if given.id == form.instrument)
+    name = library_of(Settings.read(os.environ)).by_id[form.instrument].name
     low, high = (float(scale.published(score, 1)) for score in (scale.score_min, scale.score_max))
-    cut = "" if scale.cut is None else f", at risk from {scale.cut}"
+    way = "from" if scale.direction == "higher_is_worse" else "down from"
+    cut = "" if scale.cut is None else f", at risk {way} {float(scale.published(scale.cut, 1)):g}"
     window = "last four rounds, or last season" if in_seasons else "last four rounds"
     return f"{form.id}: {name}, {low:g}-{high:g}, {scale.direction.replace('_', ' ')}{cut}; {window}"
 
@@ -143,7 +146,13 @@ def _figure(row: Row, column: str) -> str:
             return _risk(row)
         case "95 %":
             return _interval(row)
-    return _shown(row["change"], _signed)
+    return _change(row)
+
+
+def _change(row: Row) -> str:
+    # rows of earlier versions have bounds there that are no interval of chance
+    is_clear = row["change"] is not None and (row["change_low"] > 0 or row["change_high"] < 0)
+    return f"{_shown(row['change'], _signed)}{'*' if is_clear else ''}"
 
 
 def _risk(row: Row) -> str:

@@ -10,14 +10,15 @@ from typing import Annotated, Any, Final
 import typer
 
 from deploy.control import Control, open_keystore
+from deploy.library import in_use
 from deploy.output import printable
-from deploy.resources import catalogue
 from deploy.round_options import DATE, Facility, Round, announce, say_who_is_too_small
 from deploy.rounds import opening, organisation_of, policy
 from deploy.seasons import TERMS, Split, season_of, split_of
 from deploy.settings import Settings
 from schemas.errors import InputRefused
 from schemas.events import RoundOpened
+from schemas.instruments.enabled import why_not
 from schemas.organisation import Organisation
 from schemas.season import Calendar, Season
 from stream_processors.steps.ledger import Ledger
@@ -157,10 +158,10 @@ def _in_season(
 
 
 def _check_forms(forms: Sequence[str], sensitive: Sequence[str]) -> None:
-    known = sorted(catalogue())
+    known = in_use()
     unknown = sorted(set(forms) - set(known))
     if unknown:
-        raise InputRefused(f"{printable(unknown[0])} is not a known form: use one of {', '.join(known)}")
+        raise InputRefused(f"{printable(unknown[0])} {why_not(unknown[0], known)}")
     strays = sorted(set(sensitive) - set(forms))
     if strays:
         raise InputRefused(f"--sensitive {strays[0]}: the round does not field that form; give it with --form too")

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 import typer
 from rich.console import Console
 
+from deploy.library import in_use
 from deploy.output import AsJson, print_json, progress
 from deploy.plan import plan_json, plan_table, sentences
-from deploy.resources import catalogue
 from deploy.rounds import policy
 from producers.simulation.habits import MEAN_RESPONSE, Responders, check_response
 from producers.simulation.randomness import stream
@@ -88,10 +88,10 @@ def _show(question: Question, seed: int, as_json: bool) -> None:
     with progress() as bar:
         task = bar.add_task("Drawing answers", total=count_lines(question))
         found: list[Line] = []
-        for line in lines(question, catalogue()[FORM], streams):
+        for line in lines(question, in_use()[FORM], streams):
             found.append(line)
             bar.advance(task)
-        chosen, published = proposal(question, found), sensitive(question, catalogue(), streams)
+        chosen, published = proposal(question, found), sensitive(question, in_use(), streams)
         bar.update(task, completed=count_lines(question))
     if as_json:
         print_json(plan_json(question, found, chosen, published))

@@ -9,8 +9,8 @@ import typer
 
 from deploy.control import Control
 from deploy.edge_commands import deliver
+from deploy.library import in_use
 from deploy.output import AsJson, working
-from deploy.resources import catalogue
 from deploy.secret_files import read_token
 from deploy.settings import Settings
 from deploy.submit import Reading, mapping_for, sorted_out, terms_of
@@ -89,7 +89,7 @@ def asked(api: "RedcapApi", mapping: Mapping, since: date) -> Reading:
     # REDCap's stamps are in its own time and have no zone, so the zone of this one is left off
     begin = datetime.combine(since, time(), UTC).replace(tzinfo=None)
     records = api.records(dictionary, mapping.used_columns(), mapping.item_columns(), begin)
-    return sorted_out(mapping, list(read(records, mapping, catalogue(), "redcap", Extra(dictionary=dictionary))))
+    return sorted_out(mapping, list(read(records, mapping, in_use(), "redcap", Extra(dictionary=dictionary))))
 
 
 def _first_day(settings: Settings, mapping: Mapping) -> date:

@@ -5,11 +5,12 @@ from typing import Annotated, Final
 import typer
 
 from deploy.control import Control
+from deploy.library import in_use
 from deploy.output import working
-from deploy.resources import catalogue
 from producers.client import ControlEvent
 from producers.keystore import Keystore
 from schemas.events import RoundOpened
+from schemas.instruments.enabled import known_forms
 from schemas.organisation import Organisation
 from stream_processors.steps.preview import too_small
 from stream_processors.steps.seal import is_sensitive
@@ -36,7 +37,8 @@ def ask(question: str, yes: bool) -> None:
 
 def sensitive_forms(terms: RoundOpened) -> tuple[str, ...]:
     """The forms of a round that are sealed as sensitive."""
-    return tuple(form for form in terms.forms if is_sensitive(catalogue()[form], terms.policy))
+    known = known_forms(in_use())
+    return tuple(form for form in terms.forms if is_sensitive(known[form], terms.policy))
 
 
 def say_who_is_too_small(organisation: Organisation, terms: RoundOpened) -> None:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from deploy.control import Control, refusal
-from deploy.resources import catalogue, interventions
+from deploy.library import in_use
+from deploy.resources import interventions
 from deploy.settings import Settings
 from producers.client import partition_of
 from producers.keystore import Keystore
@@ -26,6 +27,7 @@ from schemas.events import (
     RoundClosed,
     RoundOpened,
 )
+from schemas.instruments.enabled import keys_of
 from schemas.organisation import Organisation
 from schemas.policy import Policy
 from schemas.season import calendar_of
@@ -72,7 +74,11 @@ def opening(known: Ledger, facility: str, minimum_k: int, **terms: Any) -> Round
     name = terms["round"]
     try:
         event = RoundOpened(
-            facility=facility, event_id=derived_id("round.opened", facility, name), key_id=NO_KEY, **terms
+            facility=facility,
+            event_id=derived_id("round.opened", facility, name),
+            key_id=NO_KEY,
+            scoring_keys=keys_of(terms["forms"], in_use()),
+            **terms,
         )
     except ValidationError as error:
         raise InputRefused(f"the round cannot be: {_sentences(error)}") from None
@@ -180,7 +186,7 @@ def _row(known: KnownRound, on: date) -> dict[str, Any]:
 def recorded_rules() -> Rules:
     """What decides at this end: the same rules. Which signatures were refused, the worker has said."""
     # a close that no worker has come to yet is gone through here as well, so both must look like what they are
-    return Rules(catalogue(), lambda *_: True, audit_key=b"", code_hash="0" * 64, interventions=interventions())
+    return Rules(in_use(), lambda *_: True, audit_key=b"", code_hash="0" * 64, interventions=interventions())
 
 
 def _decoded(record: LogRecord) -> Any:

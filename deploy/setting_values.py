@@ -1,5 +1,6 @@
 """The values that settings may have: each is read from text, and ValueError says what it must be."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.policy import FLOORS
 
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -42,6 +44,14 @@ def topic_prefix(text: str) -> str:
     if not all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text) or len(text) > 100:
         raise ValueError("may hold letters, digits, dot, dash and underscore, as Kafka's topic names do")
     return text
+
+
+def ids(text: str) -> str:
+    """Ids with commas between them, each once, or nothing."""
+    found = [name.strip(" ") for name in text.split(",")] if text.strip(" ") else []
+    if not all(_ID.fullmatch(name) for name in found):
+        raise ValueError("must be ids such as mbi_hss, with commas between them")
+    return ",".join(dict.fromkeys(found))
 
 
 def boolean(text: str) -> bool:

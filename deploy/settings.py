@@ -138,6 +138,15 @@ class Settings:
         None, kinds.path, "File of at least 32 random bytes that key the manifests' tags.", "worker", path=True
     )
     minimum_k: int = _setting(5, kinds.minimum_k, "Rounds with a smaller k are refused.", "worker, edge")
+    instruments_folder: Path | None = _setting(
+        None, kinds.path, "Folder of instruments of your own, YAML; docs/instruments.md.", "worker, edge", path=True
+    )
+    licensed_instruments: str = _setting(
+        "",
+        kinds.ids,
+        "Instruments you have a licence for, with commas between them: without it they are not in use.",
+        "worker, edge",
+    )
     timezone: str = _setting("UTC", kinds.time_zone, "The calendar by which a round is past its dates.", "worker, edge")
     journal: Path | None = _setting(
         None,

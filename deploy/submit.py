@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.control import Control
-from deploy.resources import catalogue
+from deploy.library import in_use
 from deploy.rounds import still_open
 from producers.keystore import Keystore, RoundKeys
 from producers.sources.drafts import Draft, Outcome, Withdrawal, to_event
@@ -74,7 +74,7 @@ def read_files(
 
 def mapping_for(mapping_file: Path, round: str | None, source: SourceName) -> Mapping:
     """The mapping of a source, for a round if it or the caller names one."""
-    mapping = load_mapping(mapping_file, catalogue(), SOURCES[source].completed)
+    mapping = load_mapping(mapping_file, in_use(), SOURCES[source].completed)
     return mapping if round is None and mapping.round is None else for_round(mapping, round)
 
 
@@ -89,7 +89,7 @@ def sorted_out(mapping: Mapping, found: Sequence[Outcome]) -> Reading:
 
 
 def _read(file: Path, mapping: Mapping, source: SourceName, extra: Extra, is_named: bool) -> Iterator[Outcome]:
-    found = read(file, mapping, catalogue(), source, extra)
+    found = read(file, mapping, in_use(), source, extra)
     return (replace(one, file=str(file)) for one in found) if is_named else found
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.embedded import embedded_kafka
+from deploy.library import with_instruments_of
 from deploy.local import Kafka, Local, local_deployment
 from deploy.settings import Settings
 from producers.keystore import Keystore
@@ -34,10 +35,12 @@ def trial_deployment(
     processes: bool = True,
     kafka: Kafka = embedded_kafka,
     topic_prefix: str = "",
+    given: Settings | None = None,
 ) -> Iterator[Local]:
     """Broker, worker and writer over a folder, with the facilities' keys known to the worker.
 
-    Without `processes` only the broker runs, and the caller starts the rest.
+    Without `processes` only the broker runs, and the caller starts the rest. Which instruments are in use is taken from
+    the settings given.
     """
     verify_keys, audit_key = folder / "verify-keys.json", folder / "audit.key"
     verify_keys.write_text(json.dumps({name: [store.verify_key.hex()] for name, store in keystores.items()}), "utf-8")
@@ -50,6 +53,7 @@ def trial_deployment(
         audit_key_file=audit_key,
         topic_prefix=topic_prefix,
     )
+    settings = with_instruments_of(given or Settings(), settings)
     with local_deployment(folder / "logs", settings, kafka) as local:
         if processes:
             local.start("worker", "-m", "wardpulse", "worker", "--with-parent")

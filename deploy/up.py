@@ -14,6 +14,7 @@ from typing import Final
 from deploy.control import Control
 from deploy.files import locked, replacing
 from deploy.journal import KEPT, Journal
+from deploy.library import with_instruments_of
 from deploy.local import Local, local_deployment
 from deploy.rounds import today
 from deploy.settings import Settings
@@ -29,10 +30,16 @@ _WAIT_SECONDS: Final = 0.5
 
 
 @contextmanager
-def deployment(folder: Path, timezone: str, random: Callable[[int], bytes]) -> Iterator[Callable[[], None]]:
-    """Run everything; yields what must be called again and again: it keeps the log and sees that all still run."""
+def deployment(
+    folder: Path, timezone: str, random: Callable[[int], bytes], given: Settings | None = None
+) -> Iterator[Callable[[], None]]:
+    """Run everything; yields what must be called again and again: it keeps the log and sees that all still run.
+
+    Which instruments are in use is taken from the settings given.
+    """
     claim_folder(folder, _KIND)
-    with _alone(folder), local_deployment(folder / "logs", _settings(folder, timezone, random)) as local:
+    settings = with_instruments_of(given or Settings(), _settings(folder, timezone, random))
+    with _alone(folder), local_deployment(folder / "logs", settings) as local:
         groups = [local.settings.topic_prefix + group for group in (WORKER_GROUP, WRITER_GROUP)]
         with Journal(folder / JOURNAL, local.settings.bootstrap_servers, local.settings.topic_prefix, groups) as kept:
             _write_settings(folder, local.settings)
@@ -103,6 +110,10 @@ def _write_settings(folder: Path, settings: Settings) -> None:
         "journal": f"{JOURNAL}/{KEPT}",
         "timezone": settings.timezone,
     }
+    if settings.instruments_folder is not None:
+        lines["instruments_folder"] = str(settings.instruments_folder)
+    if settings.licensed_instruments:
+        lines["licensed_instruments"] = settings.licensed_instruments
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
     with replacing(folder / SETTINGS) as file:
         file.write(b"# written by wardpulse up at each start; the broker's address changes\n" + text.encode())

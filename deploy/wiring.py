@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.resources import catalogue, code_hash, interventions
+from deploy.library import library, library_of
+from deploy.resources import code_hash, interventions
 from deploy.settings import Settings
 from deploy.signing import verify
 from deploy.trusted import trusted_keys
 from schemas.errors import SettingsError
+from schemas.instruments.scoring import Catalogue
 from stream_processors.steps.rounds import Rules
 
 _log = logging.getLogger("wardpulse")
@@ -20,13 +22,17 @@ TRIAL_AUDIT_KEY: Final = b"no secret: for trials on a file only"
 def live_rules(settings: Settings) -> Rules:
     """The rules of a deployment: control events must be signed by their facility."""
     keys = VerifyKeys(settings.verify_keys)
-    audit_key = read_audit_key(settings.audit_key_file)
-    return Rules(catalogue(), keys.genuine, audit_key, code_hash(), settings.minimum_k, interventions())
+    forms, audit_key = library_of(settings).catalogue, read_audit_key(settings.audit_key_file)
+    return Rules(forms, keys.genuine, audit_key, code_hash(), settings.minimum_k, interventions())
 
 
-def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY) -> Rules:
-    """The rules of a dry run: a file carries no signatures, so whoever runs it vouches for its control events."""
-    return Rules(catalogue(), _vouched_for, audit_key, code_hash(), interventions=interventions())
+def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY, catalogue: Catalogue | None = None) -> Rules:
+    """The rules of a dry run: a file carries no signatures, so whoever runs it vouches for its control events.
+
+    The catalogue is what ships and needs no licence, if none is given.
+    """
+    forms = library().catalogue if catalogue is None else catalogue
+    return Rules(forms, _vouched_for, audit_key, code_hash(), interventions=interventions())
 
 
 def _vouched_for(*_: object) -> bool:

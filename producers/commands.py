@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy.files import replacing
-from deploy.resources import catalogue
+from deploy.library import in_use
 from producers.simulate import Simulated, Simulation, Truth, simulate, truth_json
 from producers.simulation.habits import MEAN_RESPONSE
 from producers.simulation.settings import Population
@@ -16,6 +16,7 @@ from producers.sources.first_mapping import first_mapping
 from producers.sources.mapping import examine_mapping
 from producers.sources.registry import SOURCES, SourceName, read
 from schemas.errors import InputRefused
+from schemas.instruments.enabled import why_not
 
 _SIMULATE_HELP = (
     "Write the event log of a simulated health system, one event per line.\n\n"
@@ -89,10 +90,10 @@ def _init_mapping(
     form: Annotated[list[str] | None, typer.Option(help="A form that was asked; may be given more than once.")] = None,
     out: Annotated[Path | None, typer.Option(help="File for the mapping; standard output if left out.")] = None,
 ) -> None:
-    known = catalogue()
+    known = in_use()
     unknown = next((name for name in form or () if name not in known), None)
     if unknown is not None:
-        raise typer.BadParameter(f"{unknown} is not a known form: use one of {', '.join(sorted(known))}")
+        raise typer.BadParameter(f"{unknown} {why_not(unknown, known)}")
     text = first_mapping(file, [known[name] for name in dict.fromkeys(form or ())]).encode()
     if out is None:
         # as bytes: a mapping is UTF-8 whatever the terminal is
@@ -121,12 +122,12 @@ def _check_mapping(
     export: Annotated[Path | None, typer.Argument(help="An export whose columns should fit.")] = None,
     source: Annotated[SourceName, typer.Option(help="What kind of file the mapping is for.")] = "csv",
 ) -> None:
-    found = examine_mapping(mapping, catalogue(), SOURCES[source].completed)
+    found = examine_mapping(mapping, in_use(), SOURCES[source].completed)
     if isinstance(found, list):
         raise InputRefused("\n  ".join([f"{mapping} cannot be used yet:", *found]))
     if export is not None:
         # the columns are checked before the first row, and no row is asked for
-        read(export, found, catalogue(), source)
+        read(export, found, in_use(), source)
     typer.echo("the mapping can be used" + (f", and the columns of {export} fit" if export else ""))
     if found.round is None:
         typer.echo("it names no round, so name the round when you send")

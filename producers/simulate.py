@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from deploy.resources import catalogue
+from deploy.library import in_use
 from producers.keystore import Keystore
 from producers.simulation.feed import round_label, simulated_round, trial_round_keys
 from producers.simulation.log import LogLine, SimulatedRound, Truth
@@ -48,7 +48,7 @@ class Simulated:
 
     def rounds(self) -> Iterator[SimulatedRound]:
         """Each round's lines and truth."""
-        forms = catalogue()
+        forms = in_use()
         for index in range(self.simulation.rounds):
             yield simulated_round(self.simulation, forms, self.facilities, index)
 

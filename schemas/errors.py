@@ -44,6 +44,7 @@ class Reason(StrEnum):
     ANSWER_OUT_OF_RANGE = "answer_out_of_range"
     OUTSIDE_DATES = "outside_dates"
     REPEATED_INSTRUMENT = "repeated_instrument"
+    OTHER_SCORING_KEY = "other_scoring_key"
     SENSITIVE_FORM = "sensitive_form"
     BAD_SEASON = "bad_season"
     LEVELS_REORDERED = "levels_reordered"

@@ -62,7 +62,8 @@ class SubmissionWithdrawn(Event):
 class RoundOpened(Event):
     """A fielding wave: what is asked, where, between which answer dates, and under which policy.
 
-    Without a season it is of the short calendar.
+    Without a season it is of the short calendar. `scoring_keys` says of each form with which key it is scored, as a
+    hash; events of earlier versions do not.
     """
 
     type: Literal["round.opened"] = "round.opened"
@@ -74,6 +75,7 @@ class RoundOpened(Event):
     policy: Policy
     key_id: Id
     season: Annotated[Season | None, Field(exclude_if=not_)] = None
+    scoring_keys: Annotated[dict[Id, Sha256], Field(exclude_if=not_, max_length=50)] = Field(default_factory=dict)
 
 
 class RoundClosed(Event):
@@ -196,6 +198,7 @@ class RoundSealed(Event):
     """The last record of a sealed round. It holds no count of any outcome.
 
     `sensitive` names the forms that were sealed as sensitive: only places where those may be sealed have a state there.
+    `scoring_keys` are those that the round was opened with.
     """
 
     type: Literal["round.sealed"] = "round.sealed"
@@ -207,6 +210,7 @@ class RoundSealed(Event):
     policy: Policy
     policy_hash: Sha256
     season: Annotated[Season | None, Field(exclude_if=not_)] = None
+    scoring_keys: Annotated[dict[Id, Sha256], Field(exclude_if=not_)] = Field(default_factory=dict)
     nodes: Annotated[tuple[NodeState, ...], Field(fail_fast=True)]
 
     @model_validator(mode="after")

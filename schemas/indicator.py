@@ -1,10 +1,15 @@
 """The event that tells a place's figures at the close of a round."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from schemas.event import Event, State
-from schemas.fields import Count, Id, Path, RoundId, Small
+from schemas.fields import Count, Day, Id, Path, RoundId, Small
 from schemas.season import Calendar
+
+Cause = Literal["common", "improvement", "concern"]
+"""Common cause: nothing but the variation that is always there. The others are special causes, for good and bad."""
 
 
 class Indicator(Event):
@@ -12,8 +17,12 @@ class Indicator(Event):
 
     The window is of rounds of one calendar. With a `staff_group` the figures are those of all leaves of that group
     under the node that have cohorts of their own: `leaves_published` of the `leaves_fielded` in the window.
-    `cohorts_retired` counts the retired cohorts left out of the window and the one before. Each retirement gives a
-    version of its own, and the one with the greatest count holds.
+    `change`, `share_change` and `coverage_change` are to the window before this one, which shares no round with it; the
+    first two with 95 % intervals. `round_...` and all that follows is of single rounds: the figures of `round` itself,
+    their exponentially weighted mean, and the control chart of `round_mean`: limits of `limit_points` rounds, counted
+    from `rebased_on` if that is given, and what they say of this round (`signal`, by which `signal_rules`).
+    `cohorts_retired` counts the retired cohorts left out of the place's series up to this round. Each retirement gives
+    a version of its own, and the one with the greatest count holds.
     """
 
     type: Literal["indicator"] = "indicator"
@@ -41,6 +50,22 @@ class Indicator(Event):
     at_risk_share_low: float | None
     at_risk_share_high: float | None
     coverage: float | None
+    coverage_change: float | None = None
     change: float | None
     change_low: float | None
     change_high: float | None
+    share_change: float | None = None
+    share_change_low: float | None = None
+    share_change_high: float | None = None
+    round_responses: Count | None = None
+    round_mean: float | None = None
+    round_at_risk_low: Count | None = None
+    round_at_risk_high: Count | None = None
+    smoothed: float | None = None
+    centre: float | None = None
+    limit_low: float | None = None
+    limit_high: float | None = None
+    limit_points: Count | None = None
+    rebased_on: Day | None = None
+    signal: Cause | None = None
+    signal_rules: Annotated[tuple[Id, ...], Field(max_length=4, fail_fast=True)] = ()

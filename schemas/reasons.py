@@ -55,13 +55,19 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     ),
     Reason.UNKNOWN_ITEM: Meaning("it answers an item that the form does not have", "correct the mapping; submit anew"),
     Reason.WRONG_FORM_VERSION: Meaning(
-        "it was made for another version of the instrument", "upgrade the edge or the worker", _UPGRADE
+        "it was made for another version of the instrument",
+        "correct the mapping's version, or give edge and worker the same instruments; then submit anew or redrive",
+        _UPGRADE,
     ),
     Reason.WRONG_KEY: Meaning(
         "it was made with other keys than its round was opened with", "submit anew with the keystore that opened it"
     ),
     Reason.ANSWER_OUT_OF_RANGE: Meaning("an answer is none that the item has", "correct the mapping; submit anew"),
     Reason.OUTSIDE_DATES: Meaning("it is dated outside its round", "correct the date at the source; else it stays out"),
+    Reason.OTHER_SCORING_KEY: Meaning(
+        "a round's opening says that its forms are scored otherwise than the worker scores them",
+        "give both the same instruments (wardpulse instruments list), then give the command again",
+    ),
     Reason.REPEATED_INSTRUMENT: Meaning("a round fields two forms of one instrument", _MARKER),
     Reason.SENSITIVE_FORM: Meaning("a season fields a sensitive form", _MARKER),
     Reason.BAD_SEASON: Meaning("a round does not keep the terms of its season", _MARKER),

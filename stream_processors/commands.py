@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.library import in_use
 from deploy.resources import code_hash
 from deploy.settings import Settings
 from deploy.wiring import TRIAL_AUDIT_KEY, file_rules, live_rules, read_audit_key
@@ -60,7 +61,7 @@ def _dry_run(
     ] = None,
 ) -> None:
     key = read_audit_key(audit_key_file) if audit_key_file else TRIAL_AUDIT_KEY
-    for line in dry_run(events, out, file_rules(key)):
+    for line in dry_run(events, out, file_rules(key, in_use())):
         typer.echo(line)
 
 

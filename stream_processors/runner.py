@@ -19,7 +19,8 @@ from schemas.instruments.scoring import Catalogue
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.admit import OpenRound
-from stream_processors.steps.indicators import History, fold, remember
+from stream_processors.steps.history import History, remember
+from stream_processors.steps.indicators import fold
 from stream_processors.steps.restart import resume, unsigned_offsets
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage, Story, advance

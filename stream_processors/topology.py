@@ -25,6 +25,7 @@ from schemas import cloudevents
 from schemas.codec import MAX_BYTES, encode
 from schemas.errors import BrokerUnavailable, Reason, SettingsError
 from schemas.framing import unframed
+from schemas.instruments.enabled import known_forms
 from schemas.topics import PARTITIONS, WORKER_GROUP, Topic
 from stream_processors.delivery import Transport
 from stream_processors.exits import stop, stop_process
@@ -67,7 +68,10 @@ def build(settings: Settings, rules: Rules, observe: Observe | None = None, watc
                     if observe is not None:
                         observe(output)
 
-    anonymiser, analyst = Anonymiser(rules, write, watch and watch.refused), Analyst(rules.catalogue, write)
+    anonymiser, analyst = (
+        Anonymiser(rules, write, watch and watch.refused),
+        Analyst(known_forms(rules.catalogue), write),
+    )
     runners: dict[str, Runner] = {name[Topic.SUBMISSIONS]: anonymiser, name[Topic.COHORTS]: analyst}
 
     @app.agent(app.topic(name[Topic.SUBMISSIONS], **raw), name="anonymise", concurrency=1)

@@ -21,7 +21,7 @@ from tests.oracle_organisation import (
     nodes_under,
     reorders,
 )
-from tests.oracle_scores import INSTRUMENT_OF, Scale, Scored, possible_scores, scales_of, score
+from tests.oracle_scores import INSTRUMENT_OF, Scale, Scored, answers_of, possible_scores, scales_of, score
 from tests.oracle_sensitive import Readers
 
 Event = dict[str, Any]
@@ -123,11 +123,11 @@ def valid(event: Event, current: Round) -> bool:
     form, opened, (first, last) = event["form"], current.opened, current.dates
     if form not in opened["forms"] or event["node"] not in opened["leaves"] or event["key_id"] != opened["key_id"]:
         return False
-    asked = {str(item): scale.answers for scale in scales_of(form) for item in scale.rules["items"]}
+    answers = answers_of(form)
     return (
         event["form_version"] == INSTRUMENT_OF[form]["version"]
         and first <= date.fromisoformat(event["submitted_on"]) <= last
-        and all(item in asked and answer in asked[item] for item, answer in event["answers"].items())
+        and all(item in answers and answer in answers[item] for item, answer in event["answers"].items())
     )
 
 
@@ -277,8 +277,8 @@ def code(scale: Scale, people: list[Scored], e: int) -> Row:
         "n": n,
         "score_low": smallest if tells_nothing or coded == low else coded,
         "score_high": largest if tells_nothing or coded == high else coded,
-        "at_risk_low": risk_low if "cut" in scale.rules else None,
-        "at_risk_high": risk_high if "cut" in scale.rules else None,
+        "at_risk_low": risk_low if "at_risk" in scale.rules else None,
+        "at_risk_high": risk_high if "at_risk" in scale.rules else None,
     }
 
 

@@ -3,7 +3,6 @@
 import math
 from fractions import Fraction
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,16 +21,24 @@ class Scale(NamedTuple):
     form: str
     name: str
 
-    @property
-    def answers(self) -> range:
+    def answers(self, item: int) -> range:
         """The answers a person may give to one item."""
-        bounds = INSTRUMENT_OF[self.form]["answers"]
-        return range(bounds["min"], bounds["max"] + 1)
+        return _codes(INSTRUMENT_OF[self.form], item)
 
     @property
     def rules(self) -> dict[str, Any]:
         """The scale's entry in the instrument."""
         return dict(INSTRUMENT_OF[self.form]["scales"][self.name])
+
+    @property
+    def needed(self) -> int:
+        """How many items must be answered; all where the instrument does not say."""
+        return int(self.rules.get("min_answered", len(self.rules["items"])))
+
+
+def _codes(instrument: dict[str, Any], item: int) -> range:
+    bounds = instrument["answers"].get("other", {}).get(item, instrument["answers"])
+    return range(bounds["min"], bounds["max"] + 1)
 
 
 def scales_of(form: str) -> list[Scale]:
@@ -39,30 +46,63 @@ def scales_of(form: str) -> list[Scale]:
     return [Scale(form, name) for name in INSTRUMENT_OF[form]["forms"][form]]
 
 
+def answers_of(form: str) -> dict[str, range]:
+    """Every item of a form, with the question before the others if there is one, and the answers to it."""
+    instrument = INSTRUMENT_OF[form]
+    items = [item for scale in scales_of(form) for item in scale.rules["items"]]
+    first = [instrument["gate"]["item"]] if "gate" in instrument else []
+    return {str(item): _codes(instrument, item) for item in first + items}
+
+
 def score(scale: Scale, answers: dict[str, int]) -> Scored | None:
     """The score on the grid of complete answers and whether the person is at risk; None with too few answers."""
-    rules, low, high = scale.rules, min(scale.answers), max(scale.answers)
-    given = {item: answers[str(item)] for item in rules["items"] if str(item) in answers}
-    if len(given) < rules["min_answered"]:
+    points = _points(scale, answers)
+    if points is None or len(points) < scale.needed:
         return None
-    points = [low + high - answer if item in rules.get("reverse", []) else answer for item, answer in given.items()]
-    mean = Fraction(sum(points), len(points))
-    exact = mean * len(rules["items"])
-    published = 100 * (mean - low) / (high - low) if rules["published_as"] == "percent" else exact
-    worse = 1 if rules["direction"] == "higher_is_worse" else -1
-    at_risk = "cut" in rules and worse * published >= worse * rules["cut"]["value"]
-    return math.floor(exact + Fraction(1, 2)), at_risk
+    exact = Fraction(sum(points), len(points)) * len(scale.rules["items"])
+    return math.floor(exact + Fraction(1, 2)), _is_at_risk(scale, exact)
+
+
+def _points(scale: Scale, answers: dict[str, int]) -> list[int] | None:
+    """What each answered item counts, in the scale's own direction; None if the question before was not answered."""
+    rules, gate = scale.rules, INSTRUMENT_OF[scale.form].get("gate")
+    if gate is not None:
+        if str(gate["item"]) not in answers:
+            return None
+        if answers[str(gate["item"])] != gate["open"]:
+            return [min(scale.answers(item)) for item in rules["items"]]
+    given = {item: answers[str(item)] for item in rules["items"] if str(item) in answers}
+    turned = rules.get("reverse", [])
+    return [
+        scale.answers(item)[-1 - scale.answers(item).index(raw)] if item in turned else raw
+        for item, raw in given.items()
+    ]
+
+
+def _is_at_risk(scale: Scale, exact: Fraction) -> bool:
+    """Whether a score, not rounded, is in the band that is published."""
+    for cut in scale.rules.get("cuts", []):
+        if cut["label"] == scale.rules.get("at_risk"):
+            return bool(exact >= cut["at_least"] if "at_least" in cut else exact <= cut["at_most"])
+    return False
 
 
 @cache
 def possible_scores(scale: Scale) -> tuple[tuple[int, int], tuple[int, int]]:
     """([l1, u1], [l0, u0]): the scores possible at risk and not at risk, from every pattern of answers and gaps."""
-    items = [str(item) for item in scale.rules["items"]]
-    seen: dict[bool, set[int]] = {True: set(), False: set()}
-    for pattern in product([None, *scale.answers], repeat=len(items)):
-        scored = score(scale, {item: a for item, a in zip(items, pattern, strict=True) if a is not None})
-        if scored is not None:
-            seen[scored[1]].add(scored[0])
-    if "cut" not in scale.rules:
+    size, seen = len(scale.rules["items"]), {True: set[int](), False: set[int]()}
+    for total, answered in _sums(scale):
+        if answered >= scale.needed:
+            exact = Fraction(total, answered) * size
+            seen[_is_at_risk(scale, exact)].add(math.floor(exact + Fraction(1, 2)))
+    if not seen[True]:
         seen[True] = seen[False]
     return (min(seen[True]), max(seen[True])), (min(seen[False]), max(seen[False]))
+
+
+def _sums(scale: Scale) -> set[tuple[int, int]]:
+    """(sum, number answered) of every pattern: item by item, each left out or answered in every way."""
+    found = {(0, 0)}
+    for item in scale.rules["items"]:
+        found |= {(total + raw, answered + 1) for total, answered in found for raw in scale.answers(item)}
+    return {sums for sums in found if sums[1]}

@@ -46,6 +46,7 @@ def round_opened(fielding: Fielding) -> RoundOpened:
         season=wave.season,
         policy=Policy(),
         key_id=fielding.keys.key_id,
+        scoring_keys={form.id: form.key_hash for form in fielding.forms},
     )
 
 

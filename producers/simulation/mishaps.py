@@ -69,7 +69,7 @@ def _revised(random: Random, fielding: Fielding, sent: Sent) -> list[Entry]:
     changes = {
         "revision": revision,
         "event_id": event_id(fielding.keys, SOURCE, fielding.wave.id, response, form.id, revision),
-        "answers": answer_all(random, form.id, form.scales[0], random.gauss(0, 1)),
+        "answers": answer_all(random, form, random.gauss(0, 1)),
     }
     return [entry(sent), entry(_later(random, fielding, sent, changes))]
 
@@ -86,7 +86,8 @@ def _late(random: Random, _fielding: Fielding, sent: Sent) -> list[Entry]:
 def _incomplete(random: Random, fielding: Fielding, sent: Sent) -> list[Entry]:
     form = next(form for form in fielding.forms if form.id == sent.fields["form"])
     given = sent.fields["answers"]
-    kept = random.randint(0, form.scales[0].min_answered - 1)
+    # a sheet that the question before the others has ended is whole with one answer
+    kept = min(random.randint(0, form.scales[0].min_answered - 1), len(given) - 1)
     return [entry(Sent(sent.time, sent.fields | {"answers": leave_out(random, given, len(given) - kept)}))]
 
 

@@ -80,7 +80,7 @@ class Wave:
     id: str
     first: date
     last: date
-    forms: tuple[str, str]
+    forms: tuple[str, ...]
     season: Season | None = None
 
     @property

@@ -23,7 +23,7 @@ _SKIPS_SOME: Final = 0.04
 
 @dataclass(frozen=True, slots=True)
 class Fielding:
-    """Two weeks of one round at one facility, and the units it asks. Every form has one scale."""
+    """Two weeks of one round at one facility, and the units it asks."""
 
     facility: Facility
     wave: Wave
@@ -59,31 +59,32 @@ class _Tally:
     def __init__(self, form: Form) -> None:
         self.form = form
         self.answered = set[str]()
-        self.counted = self.at_risk = self.total = 0
-        self.latent = 0.0
+        self.counted, self.latent = 0, 0.0
+        self.totals, self.at_risk = [0] * len(form.scales), [0] * len(form.scales)
 
     def add(self, latent: float, answers: dict[str, int]) -> None:
         scores = self.form.score(answers)
         if scores is not None:
             self.counted += 1
             self.latent += latent
-            self.total += scores[0].value
-            self.at_risk += bool(scores[0].at_risk)
+            for place, score in enumerate(scores):
+                self.totals[place] += score.value
+                self.at_risk[place] += bool(score.at_risk)
 
-    def truth(self, fielding: Fielding, unit: Unit) -> Truth:
-        scale, counted = self.form.scales[0], self.counted
-        return Truth(
-            round=fielding.wave.id,
-            facility=fielding.facility.id,
-            unit=unit.id,
-            form=self.form.id,
-            scale=scale.id,
-            headcount=len(unit.people),
-            answered=len(self.answered),
-            latent_mean=round(self.latent / counted, 6),
-            mean=round(float(scale.published(self.total, counted)), 6),
-            at_risk_share=round(self.at_risk / counted, 6),
-        )
+    def truth(self, fielding: Fielding, unit: Unit) -> Iterator[Truth]:
+        for scale, total, at_risk in zip(self.form.scales, self.totals, self.at_risk, strict=True):
+            yield Truth(
+                round=fielding.wave.id,
+                facility=fielding.facility.id,
+                unit=unit.id,
+                form=self.form.id,
+                scale=scale.id,
+                headcount=len(unit.people),
+                answered=len(self.answered),
+                latent_mean=round(self.latent / self.counted, 6),
+                mean=round(float(scale.published(total, self.counted)), 6),
+                at_risk_share=round(at_risk / self.counted, 6),
+            )
 
 
 class Tallies:
@@ -94,8 +95,9 @@ class Tallies:
         self.of_unit = {unit.id: [_Tally(form) for form in fielding.forms] for unit in fielding.units}
 
     def truth(self) -> list[Truth]:
-        """The truth of every unit and form."""
-        return [tally.truth(self._fielding, unit) for unit in self._fielding.units for tally in self.of_unit[unit.id]]
+        """The truth of every unit, form and scale."""
+        found = ((tally, unit) for unit in self._fielding.units for tally in self.of_unit[unit.id])
+        return [row for tally, unit in found for row in tally.truth(self._fielding, unit)]
 
 
 def survey(random: Random, fielding: Fielding, tallies: Tallies) -> list[Sent]:
@@ -112,7 +114,7 @@ def _ask(random: Random, fielding: Fielding, unit: Unit, person: Person, tallies
     wanted = _forms_answered(random, person, len(tallies))
     time = random.choices(range(ROUND_DAYS), _DAY_WEIGHTS)[0] + random.random() if wanted else 0.0
     for position, tally in enumerate(tallies):
-        answers = answer_all(random, tally.form.id, tally.form.scales[0], latent)
+        answers = answer_all(random, tally.form, latent)
         tally.add(latent, answers)
         if position < wanted:
             tally.answered.add(person.identifier)
@@ -127,7 +129,7 @@ def _forms_answered(random: Random, person: Person, forms: int) -> int:
 
 
 def _as_given(random: Random, form: Form, answers: dict[str, int]) -> dict[str, int]:
-    spare = min(2, len(answers) - form.scales[0].min_answered)
+    spare = min(2, *(len(scale.items) - scale.min_answered for scale in form.scales))
     if spare and random.random() < _SKIPS_SOME:
         return leave_out(random, answers, random.randint(1, spare))
     return answers

@@ -25,13 +25,14 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from deploy.resources import catalogue as shipped_catalogue
+from deploy.library import library
 from producers.sources.placeholders import CHANGE_ME, unfinished
 from producers.sources.yaml_text import parse_yaml
 from schemas.canonical import derived_id
 from schemas.errors import DataError, InputRefused
 from schemas.events import Node, OrganisationUpdated
 from schemas.fields import Count, Id, ItemId, RoundId
+from schemas.instruments.enabled import why_not
 from schemas.instruments.scoring import Catalogue, Form
 from schemas.organisation import organisation
 
@@ -287,7 +288,7 @@ def examine_mapping(
         # what stands in for a value is wrong as a value too, which need not be said twice
         wrong = [sentence(detail) for detail in details if _place(detail) not in marks]
         return problems + [sentence for sentence in wrong if not marks or CHANGE_ME not in sentence]
-    problems += form_problems(mapping, shipped_catalogue() if catalogue is None else catalogue)
+    problems += form_problems(mapping, library().catalogue if catalogue is None else catalogue)
     return problems or mapping
 
 
@@ -317,13 +318,15 @@ def form_problems(mapping: Mapping, catalogue: Catalogue) -> list[str]:
 def _form_problems(name: str, given: FormColumns, catalogue: Catalogue) -> Iterator[str]:
     form = catalogue.get(name)
     if form is None:
-        yield f"forms.{name} is not a known form: use one of {', '.join(sorted(catalogue))}"
+        yield f"forms.{name} {why_not(name, catalogue)}"
         return
     if given.version != form.version:
         yield f"forms.{name}.version is {given.version}, but the form has version {form.version}"
     unknown = [item for item in given.items if item not in form.answer_ranges]
     if unknown:
         yield f"forms.{name}.items.{unknown[0]} is not an item: the form has {', '.join(form.answer_ranges)}"
+    if form.gate is not None and form.gate.item not in given.items:
+        yield f"forms.{name}.items lacks item {form.gate.item}, the question before the others: nobody would be scored"
     for scale in form.scales:
         mapped = sum(item in given.items for item in scale.items)
         if mapped < scale.min_answered:

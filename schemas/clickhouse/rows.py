@@ -45,7 +45,7 @@ def _rows(event: BaseModel) -> Iterator[tuple[Table, Row]]:
     elif isinstance(event, InterventionRecorded):
         yield INTERVENTIONS, plain(event)
     elif isinstance(event, Indicator):
-        yield INDICATORS, {**plain(event), "staff_group": event.staff_group or ""}
+        yield INDICATORS, {**plain(event), "staff_group": event.staff_group or "", "signal": event.signal or ""}
     elif isinstance(event, RoundSealed):
         for form in event.forms:
             yield ROUNDS, _round(event, form)

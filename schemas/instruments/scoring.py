@@ -9,9 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from schemas.canonical import sha256_hex
 from schemas.errors import DataError, Reason
+
+PublishedAs = Literal["percent", "sum", "mean", "ten"]
+Direction = Literal["higher_is_worse", "higher_is_better"]
+Range = tuple[int, int]
+
+_SPANS: Final[Mapping[str, int]] = {"percent": 100, "ten": 10}
+"""How far units go that start at 0 whatever the sum starts at."""
 
 
 class Score(NamedTuple):
@@ -23,9 +31,9 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """One scale of an instrument. All its items share one answer range, `low` to `high`.
+    """One scale of an instrument. Its items share the answer range `low` to `high`, but for those in `other`.
 
-    `cut` is in published units (percent of the range, or a sum); at risk means at or beyond it in the bad direction.
+    `cut` is a sum of all items; at risk means at or beyond it in the bad direction.
     """
 
     id: str
@@ -34,48 +42,52 @@ class Scale:
     low: int
     high: int
     min_answered: int
-    published_as: Literal["percent", "sum"]
-    direction: Literal["higher_is_worse", "higher_is_better"]
+    published_as: PublishedAs
+    direction: Direction
     cut: int | None
+    other: tuple[tuple[str, Range], ...] = ()
 
-    @property
+    @cached_property
+    def ranges(self) -> Mapping[str, Range]:
+        """Item id to its smallest and largest raw answer."""
+        return dict.fromkeys(self.items, (self.low, self.high)) | dict(self.other)
+
+    @cached_property
     def score_min(self) -> int:
         """Smallest score on the grid."""
-        return len(self.items) * self.low
+        return sum(low for low, _ in self.ranges.values())
 
-    @property
+    @cached_property
     def score_max(self) -> int:
         """Largest score on the grid."""
-        return len(self.items) * self.high
+        return sum(high for _, high in self.ranges.values())
 
     def value(self, item: str, raw: int) -> int:
         """What an answer adds to the sum."""
-        return self.low + self.high - raw if item in self.reverse else raw
+        low, high = self.ranges[item]
+        return low + high - raw if item in self.reverse else raw
 
     def score(self, total: int, answered: int) -> Score | None:
         """Score the sum of the answered items; None if too few are answered."""
         return self._scored(total, answered) if answered >= self.min_answered else None
 
-    def _scored(self, total: int, answered: int) -> Score:
-        size = len(self.items)
-        above = total - answered * self.low
-        rounded = (2 * above * size + answered) // (2 * answered)
-        return Score(rounded + self.score_min, self._is_at_risk(total, answered))
+    def is_beyond(self, cut: int, total: int, answered: int) -> bool:
+        """Whether answers are at a sum of all items or beyond it in the bad direction, before any rounding."""
+        reached, line = total * len(self.items), cut * answered
+        return reached >= line if self.direction == "higher_is_worse" else reached <= line
 
-    def _is_at_risk(self, total: int, answered: int) -> bool | None:
-        if self.cut is None:
-            return None
-        if self.published_as == "percent":
-            figure = 100 * (total - answered * self.low)
-            line = self.cut * answered * (self.high - self.low)
-        else:
-            figure, line = total * len(self.items), self.cut * answered
-        return figure >= line if self.direction == "higher_is_worse" else figure <= line
+    def _scored(self, total: int, answered: int) -> Score:
+        rounded = (2 * total * len(self.items) + answered) // (2 * answered)
+        return Score(rounded, None if self.cut is None else self.is_beyond(self.cut, total, answered))
 
     def _possible(self) -> Iterator[Score]:
-        for answered in range(max(1, self.min_answered), len(self.items) + 1):
+        size = len(self.items)
+        # items of a scale that may be left out share one range
+        for answered in range(max(1, self.min_answered), size):
             for total in range(answered * self.low, answered * self.high + 1):
                 yield self._scored(total, answered)
+        for total in range(self.score_min, self.score_max + 1):
+            yield self._scored(total, size)
 
     @property
     def divides(self) -> bool:
@@ -83,22 +95,47 @@ class Scale:
         return self.cut is None or {score.at_risk for score in self._possible()} == {True, False}
 
     @cached_property
-    def at_risk_range(self) -> tuple[int, int]:
+    def at_risk_range(self) -> Range:
         """[l1, u1], the scores a person at risk can have. Only for scales with a cut."""
         values = [score.value for score in self._possible() if score.at_risk]
         return min(values), max(values)
 
     @cached_property
-    def not_at_risk_range(self) -> tuple[int, int]:
+    def not_at_risk_range(self) -> Range:
         """[l0, u0], the scores a person not at risk can have. Only for scales with a cut."""
         values = [score.value for score in self._possible() if score.at_risk is False]
         return min(values), max(values)
 
     def published(self, total: int, n: int) -> Fraction:
         """The mean of n grid scores in published units, exactly."""
-        if self.published_as == "percent":
-            return Fraction(100 * (total - n * self.score_min), n * (self.score_max - self.score_min))
-        return Fraction(total, n)
+        if self.published_as == "sum":
+            return Fraction(total, n)
+        if self.published_as == "mean":
+            return Fraction(total, n * len(self.items))
+        span = _SPANS[self.published_as]
+        return Fraction(span * (total - n * self.score_min), n * (self.score_max - self.score_min))
+
+    def key(self) -> dict[str, Any]:
+        """All that decides a score of this scale and what is published of it."""
+        return {
+            "id": self.id,
+            "items": {item: list(limits) for item, limits in self.ranges.items()},
+            "reverse": sorted(self.reverse),
+            "min_answered": self.min_answered,
+            "published_as": self.published_as,
+            "direction": self.direction,
+            "at_risk": self.cut,
+        }
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A first question: whoever answers it with another than `opens` has the smallest score of every scale."""
+
+    item: str
+    opens: int
+    low: int
+    high: int
 
 
 @dataclass(frozen=True)
@@ -110,19 +147,28 @@ class Form:
     instrument: str
     sensitive: bool
     scales: tuple[Scale, ...]
+    gate: Gate | None = None
 
     @cached_property
-    def answer_ranges(self) -> Mapping[str, tuple[int, int]]:
-        """Item id to its smallest and largest raw answer."""
-        return {item: (scale.low, scale.high) for scale in self.scales for item in scale.items}
+    def answer_ranges(self) -> Mapping[str, Range]:
+        """Item id to its smallest and largest raw answer; the gate's first."""
+        first = {} if self.gate is None else {self.gate.item: (self.gate.low, self.gate.high)}
+        return first | {item: limits for scale in self.scales for item, limits in scale.ranges.items()}
+
+    @cached_property
+    def key_hash(self) -> str:
+        """SHA-256 over all that decides a score and what is published of it: figures of two keys are no one series."""
+        gate = None if self.gate is None else [self.gate.item, self.gate.opens, self.gate.low, self.gate.high]
+        named = {"form": self.id, "instrument": self.instrument, "version": self.version}
+        return sha256_hex({**named, "gate": gate, "scales": [scale.key() for scale in self.scales]})
 
     @cached_property
     def _values(self) -> tuple[tuple[tuple[str, Mapping[int, int]], ...], ...]:
         """Per scale and item: raw answer to what it adds to the sum."""
         return tuple(
             tuple(
-                (item, {raw: scale.value(item, raw) for raw in range(scale.low, scale.high + 1)})
-                for item in scale.items
+                (item, {raw: scale.value(item, raw) for raw in range(low, high + 1)})
+                for item, (low, high) in scale.ranges.items()
             )
             for scale in self.scales
         )
@@ -132,11 +178,30 @@ class Form:
         """Results by sum and number of answers of each scale: few exist, so each is made and held once."""
         return {}
 
+    @cached_property
+    def _lowest(self) -> tuple[Score, ...] | None:
+        """What somebody scores for whom the gate stays shut."""
+        return self._score([number for scale in self.scales for number in (scale.score_min, len(scale.items))])
+
     def score(self, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
         """Every scale's score, in order, of raw answers by item id; None if one scale cannot be scored.
 
         DataError for an item the form does not have or an answer outside its range.
         """
+        if self.gate is not None:
+            return self._gated(self.gate, answers)
+        return self._scored(answers)
+
+    def _gated(self, gate: Gate, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
+        scores = self._scored({item: raw for item, raw in answers.items() if item != gate.item})
+        first = answers.get(gate.item)
+        if first is None:
+            return None
+        if not gate.low <= first <= gate.high:
+            raise DataError(Reason.ANSWER_OUT_OF_RANGE)
+        return scores if first == gate.opens else self._lowest
+
+    def _scored(self, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
         sums: list[int] = []
         used = 0
         for scale in self._values:
@@ -165,3 +230,4 @@ class Form:
 
 
 Catalogue = Mapping[str, Form]
+"""Form id to the form."""

@@ -53,6 +53,24 @@ class CohortRow(OfAForm):
         return f"{self.node}, {self.round}, {self.form} {self.scale}, n={self.n}, cohort {self.cohort_id} ({self.at})"
 
 
+SERIES: Final = (
+    "coverage_change",
+    "share_change",
+    "share_change_low",
+    "share_change_high",
+    "round_responses",
+    "round_mean",
+    "round_at_risk_low",
+    "round_at_risk_high",
+    "smoothed",
+    "centre",
+    "limit_low",
+    "limit_high",
+    "limit_points",
+)
+"""What is told of single rounds and of changes, since versions do."""
+
+
 @dataclass(frozen=True, slots=True)
 class FigureRow(OfAForm):
     """One published indicator: the figures of a node, or of a staff group under it, over a window of rounds."""
@@ -70,6 +88,14 @@ class FigureRow(OfAForm):
     state: str
     counts: tuple[tuple[str, int], ...]
     figures: tuple[tuple[str, Number | None], ...]
+    rebased_on: date | None = None
+    signal: str = ""
+    signal_rules: tuple[str, ...] = ()
+
+    @property
+    def tells_course(self) -> bool:
+        """Whether it tells of single rounds, as every published figure does but those of earlier versions."""
+        return dict(self.figures).get("smoothed") is not None
 
     @property
     def name(self) -> str:
@@ -228,6 +254,17 @@ class Sealed(OfAForm):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """With which key a round says that a form was scored, as a hash."""
+
+    at: str
+    facility: str
+    round: str
+    form: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """A column or table that the contract does not have, with a value of it."""
 
@@ -259,6 +296,7 @@ class Evidence:
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
+    keys: list[KeyRow] = field(default_factory=list)
     extras: list[Extra] = field(default_factory=list)
 
     def rows(self) -> Iterator[OpenRow]:

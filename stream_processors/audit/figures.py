@@ -1,28 +1,26 @@
 """Whether every indicator is computed from cohort rows alone: each is worked out again and compared.
 
-Published numbers are rounded to four decimals. Everything is exact; Wilson's limits (Wilson EB (1927) J Am Stat Assoc
-22:209-212) are roots of a quadratic, and a root is checked by the signs of the quadratic beside it.
+Published numbers are rounded to four decimals, and everything is exact.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
+from stream_processors.audit import charts
 from stream_processors.audit.calendar import Fielded, fielded
-from stream_processors.audit.evidence import CohortRow, Evidence, FigureRow, Number, RetiredRow
+from stream_processors.audit.changes import Exact, Limit, Near, Window, change, rounded, share_change
+from stream_processors.audit.evidence import SERIES, CohortRow, Evidence, FigureRow, Number, RetiredRow
 from stream_processors.audit.identities import grouped
 from stream_processors.audit.instruments import AskedScale
 from stream_processors.audit.report import Finding, rows_of
 
 CHECK: Final = "figures from rows"
-DECIMALS: Final = 4
 WINDOWS: Final = {"short": 4, "long": 1}
 """Rounds in a window, by the calendar they are all of."""
-Z: Final = Fraction(1959964, 1000000)
-_HALF: Final = Fraction(1, 2 * 10**DECIMALS) + Fraction(1, 10**10)
-"""Half of the last decimal, and what a figure computed in floating point may be off."""
 
 Place = tuple[str, str, str, str]
 """Facility, form, node, and the staff group under it or ''."""
@@ -53,16 +51,6 @@ class Sums:
         self.at_risk_high += times * other.at_risk_high
 
 
-class Exact(NamedTuple):
-    """Totals as fractions, so that dividing them stays exact."""
-
-    n: Fraction
-    low: Fraction
-    high: Fraction
-    at_risk_low: Fraction
-    at_risk_high: Fraction
-
-
 @dataclass(slots=True)
 class Series:
     """Of each place: the rounds of a calendar that fielded it, in the order they were sealed, and its totals per scale
@@ -81,6 +69,7 @@ class Series:
     leaves: dict[tuple[Place, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     cohorts: dict[tuple[Place, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     retired: Retired = field(default_factory=list)
+    first: dict[tuple[str, str], date] = field(default_factory=dict)
 
 
 def findings(evidence: Evidence, scales: Scales) -> Iterator[Finding]:
@@ -114,6 +103,7 @@ def _series(evidence: Evidence) -> Series:
 
 def _add_round(series: Series, one: Fielded) -> None:
     sealed = one.sealed
+    series.first[sealed.facility, sealed.round] = sealed.first
     series.calendars[sealed.asked] = sealed.calendar
     if sealed.sensitive:
         series.sensitive.add(sealed.asked)
@@ -178,10 +168,25 @@ def _compared(figure: FigureRow, series: Series, scale: AskedScale, evidence: Ev
         yield Finding(CHECK, "unsafe", what, rows_of([figure.name]))
         return
     expected = _expected(figure, upto, series, scale)
-    published = dict(figure.figures) | dict(figure.counts) | {"state": figure.state}
-    wrong = [name for name, value in expected.items() if not _is(published.get(name), value)]
+    published: dict[str, object] = {**dict(figure.figures), **dict(figure.counts), "state": figure.state}
+    published |= {"signal": figure.signal, "signal_rules": figure.signal_rules}
+    wrong = _wrong(published, expected) + ([] if _may_count_from(figure, series, evidence) else ["rebased_on"])
+    if wrong and not figure.tells_course:
+        expected = _earlier(figure, upto, series, scale)
+        wrong = _wrong(published, expected)
     if wrong:
         yield _finding(figure, wrong, published, expected, evidence, upto)
+
+
+def _may_count_from(figure: FigureRow, series: Series, evidence: Evidence) -> bool:
+    """Whether the day that limits count anew from is that of an intervention, there or above, that says so."""
+    return figure.rebased_on is None or (
+        figure.rebased_on <= series.first[figure.facility, figure.round]
+        and any(
+            row.rebase and row.on == figure.rebased_on and row.facility == figure.facility and row.node in figure.path
+            for row in evidence.interventions
+        )
+    )
 
 
 def _finding(
@@ -208,12 +213,18 @@ def _finding(
     return Finding(CHECK, "unsafe", what, rows_of([figure.name, *parts]), people)
 
 
-def _expected(figure: FigureRow, upto: list[str], series: Series, scale: AskedScale) -> dict[str, object]:
+def _wrong(published: Mapping[str, object], expected: Mapping[str, object]) -> list[str]:
+    return [name for name, value in expected.items() if not _is(published.get(name), value)]
+
+
+def _expected(
+    figure: FigureRow, upto: list[str], series: Series, scale: AskedScale, retired_in: set[str] | None = None
+) -> dict[str, object]:
     names = [name for name, _ in figure.figures]
-    result: dict[str, object] = dict.fromkeys(names)
+    result: dict[str, object] = {**dict.fromkeys(names), "signal": "", "signal_rules": ()}
     window, before = upto[-figure.window :], upto[: -figure.window][-figure.window :]
     before = before if len(before) == figure.window else []
-    left_out = _left_out(figure, {*window, *before}, series)
+    left_out = _left_out(figure, set(upto) if retired_in is None else retired_in, series)
     held = _held(figure, window, series, left_out)
     hidden = "not_published" if figure.asked in series.sensitive else "withheld"
     state = "not_fielded" if not upto else "published" if held else hidden
@@ -227,8 +238,21 @@ def _expected(figure: FigureRow, upto: list[str], series: Series, scale: AskedSc
         result |= _leaves(figure, window, series, left_out)
     if held:
         result |= _window(figure, held, window, series, scale)
-        result |= _change(held, _held(figure, before, series, left_out), scale)
+        result |= _changes(figure, (window, held), (before, _held(figure, before, series, left_out)), series, scale)
+        result |= _single_rounds(figure, upto, series, left_out, scale)
     return result
+
+
+def _earlier(figure: FigureRow, upto: list[str], series: Series, scale: AskedScale) -> dict[str, object]:
+    """What versions told that knew windows alone, and of a change no interval."""
+    windows = 2 if len(upto) >= 2 * figure.window else 1
+    expected = _expected(figure, upto, series, scale, set(upto[-windows * figure.window :]))
+    later = {*SERIES, "change_low", "change_high"}
+    return {name: value for name, value in expected.items() if name not in later} | _empty_course(figure)
+
+
+def _empty_course(figure: FigureRow) -> dict[str, object]:
+    return {**dict.fromkeys(name for name, _ in figure.figures if name in SERIES), "signal": "", "signal_rules": ()}
 
 
 def _leaves(figure: FigureRow, window: list[str], series: Series, left_out: Retired) -> dict[str, object]:
@@ -282,20 +306,65 @@ def _window(
 ) -> dict[str, object]:
     total = _together(held)
     low, high = scale.mean(total.low, total.n), scale.mean(total.high, total.n)
-    heads = [series.asked.get((_place(figure), name)) for name in window]
-    known = [head for head in heads if head is not None]
-    is_told = len(known) == len(heads) and not any(
-        (figure.facility, name, figure.form) in series.sensitive for name in window
-    )
-    whole = sum(known) if is_told else None
+    whole = _asked(figure, window, series)
     result: dict[str, object] = {
         "responses": total.n,
-        "mean": _rounded((low + high) / 2),
-        "mean_low": _rounded(low),
-        "mean_high": _rounded(high),
-        "coverage": _rounded(total.n / whole) if whole else None,
+        "mean": rounded((low + high) / 2),
+        "mean_low": rounded(low),
+        "mean_high": rounded(high),
+        "coverage": rounded(total.n / whole) if whole else None,
     }
     return result | (_share(total, len(held)) if scale.at_risk is not None else {})
+
+
+def _asked(figure: FigureRow, window: list[str], series: Series) -> Number | None:
+    """How many people a window asked in all, if every round tells it."""
+    heads = [series.asked.get((_place(figure), name)) for name in window]
+    known = [head for head in heads if head is not None]
+    hidden = any((figure.facility, name, figure.form) in series.sensitive for name in window)
+    return None if hidden or len(known) < len(heads) else sum(known)
+
+
+def _single_rounds(
+    figure: FigureRow, upto: list[str], series: Series, left_out: Retired, scale: AskedScale
+) -> dict[str, object]:
+    """The newest round by itself, and the course of the mean over all rounds up to it."""
+    points = []
+    for name in upto:
+        held = _held(figure, [name], series, left_out)
+        points.append(charts.Point(series.first[figure.facility, name], _middle(held, scale)))
+    result = charts.expected(points, figure.rebased_on, scale.direction)
+    if held:
+        newest = _together(held)
+        result |= {"round_responses": newest.n, "round_mean": points[-1].value}
+        if scale.at_risk is not None:
+            result |= {"round_at_risk_low": newest.at_risk_low, "round_at_risk_high": newest.at_risk_high}
+    return result
+
+
+def _middle(held: list[Sums], scale: AskedScale) -> Fraction | None:
+    if not held:
+        return None
+    total = _together(held)
+    return rounded((scale.mean(total.low, total.n) + scale.mean(total.high, total.n)) / 2)
+
+
+Held = tuple[list[str], list[Sums]]
+"""The rounds of a window, and the totals of those in which anything is published."""
+
+
+def _changes(figure: FigureRow, now: Held, then: Held, series: Series, scale: AskedScale) -> dict[str, object]:
+    if not then[1]:
+        return {}
+    windows = [Window(_together(held), len(held)) for _, held in (now, then)]
+    result = change(windows[0], windows[1], scale)
+    if scale.at_risk is not None:
+        result |= share_change(windows[0], windows[1])
+    asked, asked_then = (_asked(figure, rounds, series) for rounds, _ in (now, then))
+    if asked and asked_then:
+        coverages = windows[0].total.n / asked, windows[1].total.n / asked_then
+        result["coverage_change"] = rounded(coverages[0] - coverages[1])
+    return result
 
 
 def _share(total: Exact, rounds: int) -> dict[str, object]:
@@ -303,65 +372,11 @@ def _share(total: Exact, rounds: int) -> dict[str, object]:
     return {
         "at_risk_low": total.at_risk_low,
         "at_risk_high": total.at_risk_high,
-        "at_risk_share": _rounded((low + high) / 2),
+        "at_risk_share": rounded((low + high) / 2),
         "at_risk_share_low": Limit(low, total.n / rounds, lower=True),
         "at_risk_share_high": Limit(high, total.n / rounds, lower=False),
     }
 
 
-def _change(held: list[Sums], before: list[Sums], scale: AskedScale) -> dict[str, object]:
-    if not before:
-        return {}
-    now, then = _together(held), _together(before)
-    low, high = scale.mean(now.low, now.n), scale.mean(now.high, now.n)
-    low_then, high_then = scale.mean(then.low, then.n), scale.mean(then.high, then.n)
-    return {
-        "change": _rounded((low + high - low_then - high_then) / 2),
-        "change_low": _rounded(low - high_then),
-        "change_high": _rounded(high - low_then),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit of Wilson's 95 % interval of a share of n: known by what it solves, not by its digits."""
-
-    share: Fraction
-    n: Fraction
-    lower: bool
-
-    def is_at(self, published: Number) -> bool:
-        """Whether a published number is this limit, rounded."""
-        beside = (published - _HALF, published + _HALF)
-        bottom, top = beside
-        if self.lower:
-            # left of the smaller root the quadratic is above zero; a limit below zero is published as zero
-            return (bottom <= 0 or self._is_left(bottom)) and not self._is_left(top)
-        return (top >= 1 or self._is_right(top)) and not self._is_right(bottom)
-
-    def _quadratic(self, at: Fraction) -> Fraction:
-        return (at - self.share) ** 2 - Z * Z * at * (1 - at) / self.n
-
-    @property
-    def _centre(self) -> Fraction:
-        return (self.share + Z * Z / (2 * self.n)) / (1 + Z * Z / self.n)
-
-    def _is_left(self, at: Fraction) -> bool:
-        return at < self._centre and self._quadratic(at) > 0
-
-    def _is_right(self, at: Fraction) -> bool:
-        return at > self._centre and self._quadratic(at) > 0
-
-
-def _rounded(value: Fraction) -> Fraction:
-    return round(value, DECIMALS)
-
-
 def _is(published: object, expected: object) -> bool:
-    if isinstance(expected, Limit):
-        return (
-            isinstance(published, int | Fraction)
-            and published == round(published, DECIMALS)
-            and expected.is_at(published)
-        )
-    return published == expected
+    return expected.is_at(published) if isinstance(expected, Limit | Near) else published == expected

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Any
+from typing import Any, Final
 
 Definition = Mapping[str, Any]
+
+_FROM_ZERO_TO: Final = {"percent": 100, "ten": 10}
+"""Units that start at 0 with the lowest score, and where they end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,9 @@ class AskedScale:
     form: str
     scale: str
     sensitive: bool
-    percent: bool
+    direction: str
+    units: str
+    items: int
     lowest: int
     highest: int
     at_risk: Range | None
@@ -42,9 +47,9 @@ class AskedScale:
 
     def mean(self, total: Fraction, n: Fraction) -> Fraction:
         """The mean of n scores in the units the instrument publishes."""
-        if self.percent:
-            return 100 * (total - n * self.lowest) / (n * (self.highest - self.lowest))
-        return total / n
+        if self.units in _FROM_ZERO_TO:
+            return _FROM_ZERO_TO[self.units] * (total - n * self.lowest) / (n * (self.highest - self.lowest))
+        return total / n if self.units == "sum" else total / (n * self.items)
 
 
 def scales(definitions: Iterable[Definition]) -> dict[tuple[str, str], AskedScale]:
@@ -60,31 +65,42 @@ def _scales(definition: Definition) -> Iterator[AskedScale]:
 
 
 def _scale(definition: Definition, form: str, name: str) -> AskedScale:
-    rules, low, high = definition["scales"][name], definition["answers"]["min"], definition["answers"]["max"]
-    items = len(rules["items"])
+    rules = definition["scales"][name]
+    lows, highs = zip(*(limits(definition, item) for item in rules["items"]), strict=True)
+    items = len(lows)
     sides: dict[bool, set[int]] = {True: set(), False: set()}
-    for answered in range(max(1, rules["min_answered"]), items + 1):
-        for total in range(answered * low, answered * high + 1):
+    for answered in range(rules.get("min_answered") or items, items + 1):
+        # answers may be left out only where all items have one range: then it does not matter which
+        for total in range(sum(lows[:answered]), sum(highs[:answered]) + 1):
             mean = Fraction(total, answered)
-            sides[_is_at_risk(mean, rules, low, high)].add(floor(mean * items + Fraction(1, 2)))
+            sides[_is_at_risk(mean * items, rules)].add(floor(mean * items + Fraction(1, 2)))
     return AskedScale(
         form=form,
         scale=name,
         sensitive=bool(definition.get("sensitive", False)),
-        percent=rules["published_as"] == "percent",
-        lowest=items * low,
-        highest=items * high,
-        at_risk=_range(sides[True]) if rules.get("cut") else None,
+        direction=rules["direction"],
+        units=rules["published_as"],
+        items=items,
+        lowest=sum(lows),
+        highest=sum(highs),
+        at_risk=_range(sides[True]) if rules.get("at_risk") else None,
         other=_range(sides[False]),
     )
 
 
-def _is_at_risk(mean: Fraction, rules: Definition, low: int, high: int) -> bool:
-    if not rules.get("cut"):
+def limits(definition: Definition, item: int) -> tuple[int, int]:
+    """The smallest and the largest answer to an item."""
+    answers = definition["answers"]
+    own: Mapping[str, int] = (answers.get("other") or {}).get(item) or answers
+    return own["min"], own["max"]
+
+
+def _is_at_risk(score: Fraction, rules: Definition) -> bool:
+    """Whether a score, as of all items and not rounded, is beyond the cut that is published."""
+    if not rules.get("at_risk"):
         return False
-    figure = 100 * (mean - low) / (high - low) if rules["published_as"] == "percent" else mean * len(rules["items"])
-    cut: int = rules["cut"]["value"]
-    return figure >= cut if rules["direction"] == "higher_is_worse" else figure <= cut
+    (cut,) = (cut for cut in rules["cuts"] if cut["label"] == rules["at_risk"])
+    return bool(score >= cut["at_least"] if rules["direction"] == "higher_is_worse" else score <= cut["at_most"])
 
 
 def _range(scores: set[int]) -> Range:

@@ -19,11 +19,13 @@ from schemas.events import (
 )
 from schemas.indicator import Indicator
 from stream_processors.audit.evidence import (
+    SERIES,
     CohortRow,
     Evidence,
     Extra,
     FigureRow,
     InterventionRow,
+    KeyRow,
     Membership,
     NodeRow,
     Number,
@@ -68,8 +70,21 @@ FIGURES: Final = (
     "change_low",
     "change_high",
 )
+CHART: Final = ("rebased_on", "signal", "signal_rules")
 LEAVES: Final = ("leaves_published", "leaves_fielded")
-INDICATOR: Final = (*_PLACE, "scale", "calendar", "staff_group", *LEAVES, "window", "state", *COUNTS, *FIGURES)
+INDICATOR: Final = (
+    *_PLACE,
+    "scale",
+    "calendar",
+    "staff_group",
+    *LEAVES,
+    "window",
+    "state",
+    *COUNTS,
+    *FIGURES,
+    *SERIES,
+    *CHART,
+)
 SEALED: Final = (
     "facility",
     "round",
@@ -80,6 +95,7 @@ SEALED: Final = (
     "policy",
     "policy_hash",
     "season",
+    "scoring_keys",
     "nodes",
 )
 SEASON: Final = ("id", "first", "last", "long_below", "calendar")
@@ -154,8 +170,11 @@ class Reader:
             counts=tuple((name, row.whole(name)) for name in COUNTS),
             figures=(
                 *((name, row.number_or_none(name)) for name in FIGURES),
-                *((name, row.number(name) if row.raw.get(name) is not None else None) for name in LEAVES),
+                *((name, row.number(name) if row.raw.get(name) is not None else None) for name in (*LEAVES, *SERIES)),
             ),
+            rebased_on=None if row.raw.get("rebased_on") is None else row.day("rebased_on"),
+            signal=row.text_or("signal", ""),
+            signal_rules=row.texts("signal_rules") if "signal_rules" in row.raw else (),
         )
         self.evidence.figures.setdefault(found)
         self._extras(row)
@@ -178,6 +197,10 @@ class Reader:
                     heads = (None, None) if alone else _heads(node)
                     name = (row.text("facility"), row.text("round"), form)
                     self._node(node, *name, state if isinstance(state, str) else "", heads)
+        for form, key in (row.mapping("scoring_keys") if "scoring_keys" in row.raw else {}).items():
+            self.evidence.keys.append(
+                KeyRow(at, row.text("facility"), row.text("round"), form, key if isinstance(key, str) else "")
+            )
         for part in (row, policy, *nodes, *([season] if season else [])):
             self._extras(part)
         for node in nodes:

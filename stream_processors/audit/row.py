@@ -31,6 +31,24 @@ _ADDED: Final = (
         "leaves_published",
         "leaves_fielded",
     ),
+    (
+        "coverage_change",
+        "share_change",
+        "share_change_low",
+        "share_change_high",
+        "round_responses",
+        "round_mean",
+        "round_at_risk_low",
+        "round_at_risk_high",
+        "smoothed",
+        "centre",
+        "limit_low",
+        "limit_high",
+        "limit_points",
+        "rebased_on",
+        "signal",
+        "signal_rules",
+    ),
 )
 """Columns by the version of the tables that brought them; rows of earlier versions have a hash without them."""
 LATEST: Final = len(_ADDED)

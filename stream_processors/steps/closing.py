@@ -152,5 +152,6 @@ def _round_sealed(opened: OpenRound, paths: dict[str, list[tuple[str, ...]]]) ->
         policy=terms.policy,
         policy_hash=terms.policy.hash(),
         season=terms.season,
+        scoring_keys=terms.scoring_keys,
         nodes=node_states(opened.organisation, terms.leaves, paths, terms.policy.cohort_size, sensitive),
     )

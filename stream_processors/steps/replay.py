@@ -17,8 +17,10 @@ from schemas.events import (
     RoundSealed,
 )
 from schemas.indicator import Indicator
+from schemas.instruments.enabled import known_forms
 from stream_processors.steps.conservation import Bucket, tally
-from stream_processors.steps.indicators import History, fold
+from stream_processors.steps.history import History
+from stream_processors.steps.indicators import fold
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Story, advance
 
@@ -36,7 +38,7 @@ class Replay:
         story = self.stories.setdefault(record.partition, Story())
         for output in _outputs(story, record, rules):
             self.events.append(output.event)
-            self.events += fold(self.history, output.event, rules.catalogue)
+            self.events += fold(self.history, output.event, known_forms(rules.catalogue))
 
     @property
     def cohorts(self) -> list[CohortSealed]:

@@ -10,6 +10,7 @@ from schemas.instruments.scoring import Catalogue, Form
 from schemas.interventions import Interventions
 from schemas.organisation import Organisation
 from stream_processors.steps.admit import HeldForm, OpenRound
+from stream_processors.steps.keys import check_opening
 from stream_processors.steps.seal import is_sensitive
 from stream_processors.steps.seasons import Fielding, check_season
 
@@ -90,6 +91,7 @@ def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules
     if event.last_answer_date < event.first_answer_date:
         raise DataError(Reason.BAD_DATE)
     forms = _forms(event, rules.catalogue)
+    check_opening(event, forms)
     _check_leaves(event, facility.organisation)
     before = fielded(facility, offset)
     for other in before:

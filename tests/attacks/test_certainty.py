@@ -59,7 +59,14 @@ def test_outcome_counts_tell_of_a_withdrawal_and_open_events_do_not() -> None:
 
 def test_an_instrument_with_an_item_in_two_scales_of_a_form_is_refused() -> None:
     definition = next(one for one in definitions() if one["id"] == "cbi")
-    summed = {**definition["scales"]["personal"], "items": [1, 2, 3, 7], "reverse": [], "min_answered": 4}
+    summed = {
+        **definition["scales"]["personal"],
+        "items": [1, 2, 3, 7],
+        "reverse": [],
+        "min_answered": 4,
+        "cuts": [],
+        "at_risk": None,
+    }
     scales = {**definition["scales"], "sum": summed}
     Instrument.model_validate({**definition, "scales": scales, "forms": {"cbi.sum": ["sum"]}})
     with pytest.raises(ValidationError, match="has an item in two scales"):
@@ -76,9 +83,9 @@ def test_what_moves_with_one_published_answer_is_the_totals_of_its_own_cohort_al
     assert [type(event) for event in one] == [type(event) for event in other]
     moved = [(ours, theirs) for ours, theirs in zip(one, other, strict=True) if ours != theirs]
     assert {type(ours) for ours, _ in moved} == {CohortSealed, Indicator}
-    totals = {"score_low", "score_high", "mean", "mean_low", "mean_high"}
+    totals = {"score_low", "score_high", "mean", "mean_low", "mean_high", "round_mean", "smoothed"}
     for ours, theirs in moved:
         assert isinstance(ours, CohortSealed | Indicator)
         assert ours.node in ("ward", "medicine", HOUSE)
         changed = {name for name, value in ours.model_dump().items() if theirs.model_dump()[name] != value}
-        assert all(name in totals or name.startswith("at_risk") for name in changed)
+        assert all(name in totals or name.startswith(("at_risk", "round_at_risk")) for name in changed)

@@ -16,7 +16,8 @@ from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
 from schemas.events import CohortRetired, CohortSealed, RoundSealed
 from stream_processors.database import Database
-from stream_processors.steps.indicators import History, fold
+from stream_processors.steps.history import History
+from stream_processors.steps.indicators import fold
 from tests.unit.test_indicators import cohort, sealed
 from tests.unit.test_retiring import RetiringLog
 from tests.unit.test_units_change import (

@@ -34,6 +34,7 @@ FROZEN: Final = {
     "0001_published_tables.sql": "553f4bcade6ca2710b395325a2ce1dfd1565fb45ca397c7460a69489f5e47b32",
     "0002_retired_cohorts.sql": "0a2a9f146d55b4fcd5d5f076eb27ba49d75489650f2e99be86a997e34f777e92",
     "0003_seasons_and_groups.sql": "b3cc8233914fe78589374cdaab10de8849799e804cbc3867463c7c7f7f63d9c0",
+    "0004_series.sql": "f6d52c747fd326c6fac743a2c082d9bbd7253234a5f84960afc9a6f0da9119d9",
     "0005_interventions.sql": "543e5bbfafa633a0b29fb38f3181dc057abe1156c5a1378c54fb9b6c5357bc61",
 }
 NOT_TO_BE_NAMED: Final = frozenset(

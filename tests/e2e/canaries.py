@@ -148,6 +148,7 @@ class Plants:
                     {"forms": ["cbi.work", "cbi.personal"]},
                     {"leaves": [self._name("unit")]},
                     {"policy": policy},
+                    {"scoring_keys": {self._name("form"): self._text("scoring key")}},
                 )
             ),
             self._signed(self._marker("round.closed", round=self._name("round"))),

@@ -5,7 +5,7 @@ from typing import Final
 from tests.mutants.checks import AUDITOR, ORACLE
 from tests.mutants.harness import Edit, Mutant
 from tests.mutants.sealing import SEAL
-from tests.mutants.totals import INDICATORS
+from tests.mutants.totals import HISTORY, INDICATORS
 
 SEASONS: Final = "stream_processors.steps.seasons"
 
@@ -39,20 +39,19 @@ MUTANTS: Final = (
         "mix the calendars in one window",
         AUDITOR,
         (
-            Edit(INDICATORS, "setdefault((event.facility, figures.calendar, ", 'setdefault((event.facility, "short", '),
-            Edit(
-                INDICATORS, "history.fielded[event.facility, at.calendar, ", 'history.fielded[event.facility, "short", '
-            ),
-            Edit(INDICATORS, "get((event.facility, sealed.calendar, ", 'get((event.facility, "short", '),
+            Edit(HISTORY, "line = (event.facility, calendar, ", 'line = (event.facility, "short", '),
+            Edit(INDICATORS, "line = (at.facility, at.calendar, ", 'line = (at.facility, "short", '),
+            Edit(INDICATORS, "size = WINDOWS[calendar]", "size = WINDOWS[fielded[-1].calendar]"),
+            Edit(HISTORY, "line = (event.facility, figures.calendar, ", 'line = (event.facility, "short", '),
         ),
     ),
-    Mutant("count coverage over the whole headcount", AUDITOR, (Edit(INDICATORS, _ASKED, "asked = node.headcount"),)),
+    Mutant("count coverage over the whole headcount", AUDITOR, (Edit(HISTORY, _ASKED, "asked = node.headcount"),)),
     Mutant(
         "count nurses who were pooled with others among all nurses",
         AUDITOR,
         (
-            Edit(INDICATORS, _COHORTS, "_cohorts(rows, _keys_of_pools(event, places))"),
-            Edit(INDICATORS, "def _group_leaves(", _POOLS),
+            Edit(HISTORY, _COHORTS, "_cohorts(rows, _keys_of_pools(event, places))"),
+            Edit(HISTORY, "def _group_leaves(", _POOLS),
         ),
     ),
     Mutant(

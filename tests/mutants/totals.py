@@ -10,6 +10,7 @@ CODING: Final = "stream_processors.steps.coding"
 EVENTS: Final = "schemas.events"
 FIELDS: Final = "schemas.fields"
 FIGURES: Final = "stream_processors.steps.figures"
+HISTORY: Final = "stream_processors.steps.history"
 INDICATORS: Final = "stream_processors.steps.indicators"
 ROLLUP: Final = "stream_processors.steps.rollup"
 SCORING: Final = "schemas.instruments.scoring"
@@ -17,11 +18,10 @@ SCORING: Final = "schemas.instruments.scoring"
 _CODED: Final = """    coded = code(scale, len(scores), total, at_risk, sealing.policy.guard)
 """
 _BOTH: Final = "return Coded(*_boxed(total, bottom, top, lowest, highest), low, high)"
-_MEANS: Final = """    merged = _merged(totals)
-    low, high = _means(totals, scale)
+_MEANS: Final = """    totals, asked = window.totals, window.asked
 """
-_CODED_MEANS: Final = """    merged = _coded(_merged(totals), scale)
-    low, high = (scale.published(end, merged.n) for end in (merged.score_low, merged.score_high))
+_CODED_MEANS: Final = """    window = Summed(_coded(window.totals, scale), window.rounds, window.asked)
+    totals, asked = window.totals, window.asked
 """
 _CODED_SUMS: Final = """def _coded(sums: Totals, scale: Scale) -> Totals:
     from stream_processors.steps.coding import code
@@ -51,8 +51,8 @@ _KIND: Final = """    type: Literal["cohort.sealed"] = "cohort.sealed"
 """
 _N: Final = """        n=len(scores),
 """
-_PERCENT: Final = "Fraction(100 * (total - n * self.score_min), n * (self.score_max - self.score_min))"
-_PERCENT_OF_ANY: Final = "Fraction(100 * (total - n * self.score_min)) / (n * (self.score_max - self.score_min))"
+_SPAN: Final = "Fraction(span * (total - n * self.score_min), n * (self.score_max - self.score_min))"
+_SPAN_OF_ANY: Final = "Fraction(span * (total - n * self.score_min)) / (n * (self.score_max - self.score_min))"
 
 MUTANTS: Final = (
     Mutant(
@@ -104,8 +104,8 @@ MUTANTS: Final = (
         "score exact means",
         AUDITOR,
         (
-            Edit(SCORING, "Score(rounded + self.score_min, ", "Score(above * size / answered + self.score_min, "),
-            Edit(SCORING, _PERCENT, _PERCENT_OF_ANY),
+            Edit(SCORING, "Score(rounded, ", "Score(total * len(self.items) / answered, "),
+            Edit(SCORING, _SPAN, _SPAN_OF_ANY),
             Edit(SCORING, "return Fraction(total, n)", "return Fraction(total) / n"),
             Edit(FIELDS, "Total = Annotated[int, ", "Total = Annotated[float, "),
         ),
@@ -121,7 +121,7 @@ MUTANTS: Final = (
     Mutant(
         "leave a retired cohort in the figures",
         AUDITOR,
-        (Edit(INDICATORS, "figures.retire(event.cohort_id)", "figures.retired.add(event.cohort_id)"),),
+        (Edit(HISTORY, "figures.retire(event.cohort_id)", "figures.retired.add(event.cohort_id)"),),
     ),
     Mutant(
         "compute indicators from uncoded totals",

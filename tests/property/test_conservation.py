@@ -207,6 +207,9 @@ BAD_CONTROL: dict[str, Bad] = {
     "coalition beyond k": lambda event: refused(Reason.POLICY_UNDER_FLOOR, opening(event, policy={"coalition": 9})),
     "slack is NaN": lambda event: refused(Reason.BAD_SCHEMA, opening(event, policy={"headcount_slack": float("nan")})),
     "round of an unknown form": lambda event: refused(Reason.UNKNOWN_FORM, opening(event, forms=["mrs-canary"])),
+    "another scoring key": lambda event: refused(
+        Reason.OTHER_SCORING_KEY, opening(event, scoring_keys=dict.fromkeys(["sib5"], "0" * 64))
+    ),
     "sensitive form in a season": lambda event: refused(
         Reason.SENSITIVE_FORM, opening(event, forms=["phq_2"], season=in_season(event))
     ),

@@ -211,8 +211,10 @@ SHARED_WITH_THE_AUDITOR: Final = frozenset(
         "schemas/closed.py",
         "schemas/codec.py",
         "schemas/errors.py",
+        "schemas/event.py",
         "schemas/events.py",
         "schemas/fields.py",
+        "schemas/indicator.py",
         "schemas/policy.py",
         "schemas/season.py",
     }

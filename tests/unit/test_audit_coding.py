@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import combinations_with_replacement
 from typing import Final
 
@@ -9,13 +10,18 @@ import pytest
 
 from deploy.resources import catalogue, definitions
 from schemas.instruments.scoring import Scale, Score
-from stream_processors.audit import coding
+from stream_processors.audit import coding, keys
 from stream_processors.audit.coding import Row
 from stream_processors.audit.instruments import AskedScale, scales
 from stream_processors.steps.coding import code
 from tests.unit.test_coding import coded, possible
 
-FORMS: Final = [pytest.param("sib5", "burnout", id="sib5"), pytest.param("phq_2", "total", id="phq_2")]
+FORMS: Final = [
+    pytest.param("sib5", "burnout", id="sib5"),
+    pytest.param("phq_2", "total", id="phq_2"),
+    pytest.param("wp_exposure", "violence", id="yes or no"),
+]
+WITHOUT_A_CUT: Final = pytest.param("bat_4", "total", id="no cut")
 AUDITED: Final = scales(definitions())
 
 
@@ -36,24 +42,35 @@ def test_the_auditor_works_out_the_same_scales() -> None:
         for scale in form.scales:
             asked = AUDITED[form.id, scale.id]
             assert (asked.lowest, asked.highest) == (scale.score_min, scale.score_max)
-            assert asked.at_risk is not None
-            assert (asked.at_risk.low, asked.at_risk.high) == scale.at_risk_range
-            assert (asked.other.low, asked.other.high) == scale.not_at_risk_range
             assert asked.sensitive == form.sensitive
+            total = 7 + 3 * scale.score_min
+            assert asked.mean(Fraction(total), Fraction(3)) == scale.published(total, 3)
+            if scale.cut is None:
+                assert asked.at_risk is None
+                assert (asked.other.low, asked.other.high) == (scale.score_min, scale.score_max)
+            else:
+                assert asked.at_risk is not None
+                assert (asked.at_risk.low, asked.at_risk.high) == scale.at_risk_range
+                assert (asked.other.low, asked.other.high) == scale.not_at_risk_range
+
+
+def test_the_auditor_works_out_the_same_scoring_keys() -> None:
+    worked_out = {form: keys._key(one, form) for one in definitions() for form in one["forms"]}
+    assert worked_out == {form.id: form.key_hash for form in catalogue().values()}
 
 
 @pytest.mark.parametrize("guard", [1, 2])
-@pytest.mark.parametrize(("form", "scale"), FORMS)
+@pytest.mark.parametrize(("form", "scale"), [*FORMS, WITHOUT_A_CUT])
 def test_the_rows_that_pass_are_those_the_product_can_give(form: str, scale: str, guard: int) -> None:
     ours, asked = both(form, scale)
     n = 6
     given = rows_of(ours, n, guard)
+    counts = [(least, most) for least in range(n + 1) for most in range(least, n + 1)]
     tried = {
         Row(n, low, high, least, most)
         for low in range(n * asked.lowest, n * asked.highest + 1)
         for high in range(low, n * asked.highest + 1)
-        for least in range(n + 1)
-        for most in range(least, n + 1)
+        for least, most in ([(None, None)] if asked.at_risk is None else counts)
     }
     passed = {row for row in tried if coding.fault_of(row, asked, guard) is None}
     assert passed >= given

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -10,8 +10,8 @@ from deploy.resources import definitions, interventions
 from schemas.canonical import sha256_hex
 from schemas.clickhouse import rows as stored
 from stream_processors.audit.disclosure import audit
-from stream_processors.audit.evidence import Evidence
-from stream_processors.audit.reading import Reader
+from stream_processors.audit.evidence import SERIES, Evidence
+from stream_processors.audit.reading import CHART, Reader
 from stream_processors.steps.replay import Replay
 from tests.hospital import Event, closing, opening, record, season
 from tests.published import Raw, answers, published
@@ -22,6 +22,7 @@ GROUPS = {"surgery/ward-1/nurse": 30, "surgery/ward-2/nurse": 24, "imaging/ct/nu
 LEAVES = ["ct-nurse", "ct-physician", "ward-1-nurse", "ward-2-nurse"]
 _NEW = {"sensitive_forms", "sensitive", "calendar", "season", "season_first", "season_last", "long_below"}
 ADDED = _NEW | {"headcount_asked", "of_group", "staff_group", "leaves_published", "leaves_fielded"}
+OF_A_COURSE: Final = {*SERIES, *CHART}
 
 
 def in_season() -> list[Event]:
@@ -75,8 +76,10 @@ def test_stored_rows_and_events_are_the_same_and_safe(events: Callable[[], list[
 
 def _earlier(row: Raw) -> Raw:
     """A row that was written before the columns were added: its hash is without them, and they hold nothing."""
-    kept = {name: value for name, value in row.items() if name not in ADDED and name != "row_hash"}
-    nothing = {name: value for name, value in row.items() if name in ADDED}
+    added = ADDED | OF_A_COURSE
+    kept = {name: value for name, value in row.items() if name not in added and name != "row_hash"}
+    nothing = {name: None if name in OF_A_COURSE else value for name, value in row.items() if name in added}
+    nothing |= {name: empty for name, empty in (("signal", ""), ("signal_rules", [])) if name in nothing}
     nothing |= {name: None for name in ("headcount_asked",) if name in nothing}
     return kept | nothing | {"row_hash": sha256_hex(kept)}
 

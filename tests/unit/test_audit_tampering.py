@@ -96,6 +96,11 @@ def _uncounted(rows: Published) -> None:
     outcomes["withheld"] += 1
 
 
+def _another_key(keys: Raw) -> None:
+    first, second = sorted(keys)
+    keys[first] = keys[second]
+
+
 CASES: list[tuple[str, Callable[[Published], object]]] = [
     ("a token as the name of a node", lambda rows: _leaf(rows).update(name=TOKEN)),
     ("a token in capitals", lambda rows: _leaf(rows).update(name=TOKEN.upper())),
@@ -105,6 +110,10 @@ CASES: list[tuple[str, Callable[[Published], object]]] = [
     ("a state of a form that was not asked", lambda rows: _leaf(rows)["states"].update(late="seven")),
     ("a column that calls itself a hash", lambda rows: rows.cohorts[0].update(row_hash=TOKEN)),
     ("a hash in a nested object", lambda rows: rows.rounds[0]["policy"].update(row_hash=TOKEN)),
+    ("a token as a scoring key", lambda rows: rows.rounds[0]["scoring_keys"].update(sib5=TOKEN)),
+    ("a token as the name of a form with a key", lambda rows: rows.rounds[0]["scoring_keys"].update({TOKEN: TOKEN})),
+    ("a scoring key of some forms alone", lambda rows: rows.rounds[0]["scoring_keys"].pop("sib5")),
+    ("a scoring key of another form", lambda rows: _another_key(rows.rounds[0]["scoring_keys"])),
     ("a headcount under zero", lambda rows: _leaf(rows).update(headcount=-7)),
     ("half a person", lambda rows: _leaf(rows).update(headcount=Fraction(61, 2))),
     ("a retired cohort that never was", lambda rows: _retire(rows, cohort_id="anna said 7")),

@@ -61,7 +61,8 @@ MAY_WRITE_JSON: Final = frozenset(
 SNIPPET: Final = """
 from prometheus_client import Counter
 from schemas.clickhouse.rows import plain
-from schemas.events import CohortSealed, FormManifest, Indicator, NodeState, Outcomes, RoundSealed
+from schemas.events import CohortSealed, FormManifest, NodeState, Outcomes, RoundSealed
+from schemas.indicator import Indicator
 from stream_processors.logs import say
 from stream_processors.steps.admit import Counts
 from stream_processors.steps.release import Released
@@ -143,7 +144,7 @@ def spoilt(model: BaseModel) -> Iterator[tuple[str, Any]]:
         if isinstance(value, tuple):
             yield name, (*value, SECRET)
         elif isinstance(value, dict):
-            yield name, {**value, next(iter(value)): SECRET}
+            yield name, {**value, next(iter(value), "x"): SECRET}
 
 
 FIELDS: Final = [(kind, *field) for kind, model in MODELS.items() for field in spoilt(model)]

@@ -29,13 +29,21 @@ WITHOUT_A_CUT: Final = Scale(
 SIB5: Final = catalogue()["sib5"].scales[0]
 PHQ2: Final = catalogue()["phq_2"].scales[0]
 SCALES: Final = [*(scale for form in catalogue().values() for scale in form.scales), WITHOUT_A_CUT]
-SMALL: Final = [pytest.param(SIB5, id="sib5"), pytest.param(PHQ2, id="phq_2"), pytest.param(WITHOUT_A_CUT, id="no cut")]
+EXPOSURE: Final = catalogue()["wp_exposure"].scales[0]
+SMALL: Final = [
+    pytest.param(EXPOSURE, id="yes or no"),
+    pytest.param(SIB5, id="sib5"),
+    pytest.param(PHQ2, id="phq_2"),
+    pytest.param(WITHOUT_A_CUT, id="no cut"),
+]
 
 
 def possible(scale: Scale) -> list[Score]:
     """Every result a person can have on a scale."""
-    answered = range(scale.min_answered, len(scale.items) + 1)
-    sums = ((total, count) for count in answered for total in range(count * scale.low, count * scale.high + 1))
+    sums = {(0, 0)}
+    for limits in scale.ranges.values():
+        sums |= {(total + value, count + 1) for total, count in sums for value in range(limits[0], limits[1] + 1)}
+    sums.discard((0, 0))
     return sorted({score for total, count in sums if (score := scale.score(total, count)) is not None})
 
 

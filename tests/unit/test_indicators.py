@@ -13,12 +13,15 @@ from schemas.event import State
 from schemas.events import CohortSealed, NodeState, RoundSealed
 from schemas.indicator import Indicator
 from schemas.policy import Policy
-from stream_processors.steps.figures import wilson
-from stream_processors.steps.indicators import History, fold
+from stream_processors.steps.changes import changes
+from stream_processors.steps.figures import Summed, wilson
+from stream_processors.steps.history import History
+from stream_processors.steps.indicators import fold
 from stream_processors.steps.rollup import Totals
 
 PATH = ("general", "surgery", "ward-1")
 POLICY = Policy()
+SCALE = catalogue()["sib5"].scales[0]
 
 
 def cohort(
@@ -120,7 +123,30 @@ def test_change_compares_with_the_four_rounds_before_and_shares_none_with_them()
     ]
     found = run(*events)
     assert [indicator.change for indicator in found[:4]] == [None] * 4
-    assert (found[-1].change, found[-1].change_low, found[-1].change_high) == (1.0, 1.0, 1.0)
+    # of one score, 40 % at risk: .24 * (4 - 1.5)**2 between, .4 * 8/12 + .6 * 3/12 within; of two windows of 20 people
+    half = 1.959964 * ((1.5 + 0.4 * 8 / 12 + 0.6 * 3 / 12) * 2 / 20) ** 0.5
+    assert found[-1].change == 1.0
+    assert (found[-1].change_low, found[-1].change_high) == (round(1 - half, 4), round(1 + half, 4))
+
+
+def test_the_interval_of_a_change_of_shares_is_newcombes() -> None:
+    # Newcombe (1998), table II: 56 of 70 against 48 of 80 is 0.2, by method 10 from 0.0524 to 0.3339
+    now, then = Totals(70, 200, 200, 56, 56), Totals(80, 200, 200, 48, 48)
+    found = changes(Summed.of([now], None), Summed.of([then], None), SCALE)
+    assert (found["share_change"], found["share_change_low"], found["share_change_high"]) == (0.2, 0.0524, 0.3339)
+
+
+def test_bounds_widen_the_interval_of_a_change_at_both_ends() -> None:
+    exact, coded = (Totals(20, 40, 40, 2, 2), Totals(20, 20, 40, 0, 2))
+    narrow, wide = (changes(Summed.of([one], 40), Summed.of([one], 50), SCALE) for one in (exact, coded))
+    for name in ("change", "share_change"):
+        assert wide[f"{name}_low"] < narrow[f"{name}_low"] < 0 < narrow[f"{name}_high"] < wide[f"{name}_high"]
+    assert narrow["coverage_change"] == 0.1
+
+
+def test_where_one_window_does_not_show_how_many_it_asked_no_trend_of_coverage_is_told() -> None:
+    exact = Totals(20, 40, 40, 2, 2)
+    assert "coverage_change" not in changes(Summed.of([exact], 40), Summed.of([exact], None), SCALE)
 
 
 def test_a_withheld_round_counts_in_coverage_and_in_no_mean() -> None:

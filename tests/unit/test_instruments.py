@@ -1,27 +1,22 @@
-"""Scores against hand-computed vectors and against a second arithmetic: fractions, and enumeration of all answers."""
+"""Scores against a second arithmetic, fractions and enumeration of all answers, and the second implementation."""
 
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import product
-from math import floor
-from pathlib import Path
+from math import floor, prod
 from typing import Any, Final
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.resources import catalogue
 from schemas.errors import DataError, Reason
-from schemas.instruments.scoring import Form, Scale, Score
+from schemas.instruments.scoring import Form, Gate, Scale, Score
+from tests import oracle_scores
 
 Answers = dict[str, int]
-
-VECTORS: Final[list[dict[str, Any]]] = yaml.safe_load(
-    (Path(__file__).parents[1] / "instrument_vectors.yaml").read_text("utf-8")
-)["vectors"]
-TOLERANCE: Final = Fraction("0.0001")
+MOST_PATTERNS: Final = 20_000
 
 
 def one_scale(**changed: Any) -> Form:
@@ -43,11 +38,25 @@ def one_scale(**changed: Any) -> Form:
 FORMS: Final = {
     **catalogue(),
     "higher is better": one_scale(direction="higher_is_better", cut=5),
-    "percent, better": one_scale(direction="higher_is_better", published_as="percent", cut=40),
+    "percent, better": one_scale(direction="higher_is_better", published_as="percent", cut=6),
+    "a mean": one_scale(published_as="mean", cut=8),
+    "out of ten": one_scale(published_as="ten", cut=7),
     "without a cut": one_scale(cut=None),
+    "ranges of their own": one_scale(min_answered=3, other=(("3", (-2, 6)), ("2", (0, 1)))),
 }
-SCALES: Final = [(form, scale) for form in FORMS.values() for scale in form.scales]
-each_scale = pytest.mark.parametrize(("form", "scale"), [pytest.param(*pair, id=pair[0].id) for pair in SCALES])
+# each scale by itself, without the question before the others
+SCALES: Final = [
+    (Form(form.id, 1, "made-up", False, (scale,)), scale) for form in FORMS.values() for scale in form.scales
+]
+each_scale = pytest.mark.parametrize(
+    ("form", "scale"), [pytest.param(*pair, id=f"{pair[0].id}:{pair[1].id}") for pair in SCALES]
+)
+SMALL: Final = [
+    pair for pair in SCALES if prod(2 + high - low for low, high in pair[1].ranges.values()) <= MOST_PATTERNS
+]
+each_small_scale = pytest.mark.parametrize(
+    ("form", "scale"), [pytest.param(*pair, id=f"{pair[0].id}:{pair[1].id}") for pair in SMALL]
+)
 
 
 def scored(form: Form, scale: Scale, answers: Mapping[str, int]) -> Score | None:
@@ -59,7 +68,7 @@ def scored(form: Form, scale: Scale, answers: Mapping[str, int]) -> Score | None
 
 def points(scale: Scale, answers: Mapping[str, int]) -> list[int]:
     """Every answer in the scale's own direction."""
-    return [scale.low + scale.high - raw if item in scale.reverse else raw for item, raw in answers.items()]
+    return [sum(scale.ranges[item]) - raw if item in scale.reverse else raw for item, raw in answers.items()]
 
 
 def exact_score(scale: Scale, answers: Mapping[str, int]) -> Fraction:
@@ -70,16 +79,18 @@ def exact_score(scale: Scale, answers: Mapping[str, int]) -> Fraction:
 
 def published(scale: Scale, score: Fraction) -> Fraction:
     """A score in published units."""
-    lowest, highest = len(scale.items) * scale.low, len(scale.items) * scale.high
-    return 100 * (score - lowest) / (highest - lowest) if scale.published_as == "percent" else score
+    lowest, highest = (sum(limits[end] for limits in scale.ranges.values()) for end in (0, 1))
+    share = (score - lowest) / (highest - lowest)
+    units = {"percent": 100 * share, "ten": 10 * share, "mean": score / len(scale.items), "sum": score}
+    return units[scale.published_as]
 
 
 def at_risk(scale: Scale, answers: Mapping[str, int]) -> bool | None:
-    """Whether the unrounded figure is at the cut or beyond it."""
+    """Whether the score, not rounded, is at the cut or beyond it."""
     if scale.cut is None:
         return None
-    figure = published(scale, exact_score(scale, answers))
-    return figure >= scale.cut if scale.direction == "higher_is_worse" else figure <= scale.cut
+    score = exact_score(scale, answers)
+    return score >= scale.cut if scale.direction == "higher_is_worse" else score <= scale.cut
 
 
 @st.composite
@@ -88,46 +99,42 @@ def sheets(draw: st.DrawFn) -> tuple[Form, Scale, Answers]:
     form, scale = draw(st.sampled_from(SCALES))
     asked = draw(st.permutations(scale.items))
     count = draw(st.integers(scale.min_answered, len(scale.items)))
-    return form, scale, {item: draw(st.integers(scale.low, scale.high)) for item in asked[:count]}
+    return form, scale, {item: draw(st.integers(*scale.ranges[item])) for item in asked[:count]}
 
 
-def _vector_scores(vector: dict[str, Any]) -> dict[str, tuple[Scale, Answers, Score | None]]:
-    given = {str(item): raw for item, raw in vector["answers"].items() if raw is not None}
-    found: dict[str, tuple[Scale, Answers, Score | None]] = {}
+@st.composite
+def whole_sheets(draw: st.DrawFn) -> tuple[Form, Answers]:
+    """A form as it ships, and answers to most of its items, in any number."""
+    form = draw(st.sampled_from(sorted(catalogue().values(), key=lambda one: one.id)))
+    given = {item: st.integers(*limits) for item, limits in form.answer_ranges.items()}
+    left_out = draw(st.sets(st.sampled_from(sorted(given)), max_size=draw(st.sampled_from([0, 0, 1, 4]))))
+    return form, {item: draw(values) for item, values in given.items() if item not in left_out}
+
+
+@given(whole_sheets())
+def test_the_second_implementation_scores_alike(sheet: tuple[Form, Answers]) -> None:
+    form, answers = sheet
+    scales = oracle_scores.scales_of(form.id)
+    theirs = [oracle_scores.score(scale, answers) for scale in scales]
+    ours = form.score(answers)
+    assert (ours is None) == (None in theirs)
+    for scale, score, one in zip(form.scales, ours or (), theirs, strict=ours is not None):
+        assert one == (score.value, bool(score.at_risk))
+        assert (score.at_risk is None) == (scale.cut is None)
+
+
+def test_the_second_implementation_knows_the_same_forms_and_answers() -> None:
+    assert set(oracle_scores.INSTRUMENT_OF) == set(catalogue())
     for form in catalogue().values():
-        if form.instrument == vector["instrument"]:
-            answers = {item: raw for item, raw in given.items() if item in form.answer_ranges}
-            scores = form.score(answers)
-            for index, scale in enumerate(form.scales):
-                found[scale.id] = (scale, answers, None if scores is None else scores[index])
-    return found
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=[vector["id"] for vector in VECTORS])
-def test_every_scale_scores_as_computed_by_hand(vector: dict[str, Any]) -> None:
-    found, expected = _vector_scores(vector), vector["expect"]["scores"]
-    assert set(found) == set(expected)
-    for name, (scale, answers, score) in found.items():
-        if expected[name] is None:
-            assert score is None
-            continue
-        assert score is not None
-        by_hand = Fraction(str(expected[name]))
-        assert abs(published(scale, exact_score(scale, answers)) - by_hand) <= TOLERANCE
-        assert score.value == floor(exact_score(scale, answers) + Fraction(1, 2))
-        if len(answers) == len(scale.items):
-            assert abs(scale.published(score.value, 1) - by_hand) <= TOLERANCE
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=[vector["id"] for vector in VECTORS])
-def test_a_person_is_at_risk_where_the_vector_says(vector: dict[str, Any]) -> None:
-    flags = [score.at_risk if score else None for _, _, score in _vector_scores(vector).values()]
-    undecided = None if None in flags else False
-    assert (True if True in flags else undecided) is vector["expect"]["at_risk"]
-
-
-def test_the_vectors_cover_every_form() -> None:
-    assert {vector["instrument"] for vector in VECTORS} == {form.instrument for form in catalogue().values()}
+        assert {item: (min(codes), max(codes)) for item, codes in oracle_scores.answers_of(form.id).items()} == dict(
+            form.answer_ranges
+        )
+        for scale in form.scales:
+            theirs = oracle_scores.possible_scores(oracle_scores.Scale(form.id, scale.id))
+            if scale.cut is not None:
+                assert theirs == (scale.at_risk_range, scale.not_at_risk_range)
+            else:
+                assert theirs[1] == (scale.score_min, scale.score_max)
 
 
 @given(sheets())
@@ -160,7 +167,7 @@ def test_the_published_value_of_one_person_is_the_score_in_published_units(sheet
 def test_a_worse_answer_never_lowers_a_score(sheet: tuple[Form, Scale, Answers], data: st.DataObject) -> None:
     form, scale, answers = sheet
     item = data.draw(st.sampled_from(sorted(answers)))
-    other = data.draw(st.integers(scale.low, scale.high))
+    other = data.draw(st.integers(*scale.ranges[item]))
     first, second = scored(form, scale, answers), scored(form, scale, {**answers, item: other})
     assert first is not None
     assert second is not None
@@ -171,7 +178,7 @@ def test_a_worse_answer_never_lowers_a_score(sheet: tuple[Form, Scale, Answers],
 @given(st.sampled_from(SCALES), st.data())
 def test_complete_answers_are_scored_exactly(pair: tuple[Form, Scale], data: st.DataObject) -> None:
     form, scale = pair
-    answers = {item: data.draw(st.integers(scale.low, scale.high)) for item in scale.items}
+    answers = {item: data.draw(st.integers(*limits)) for item, limits in scale.ranges.items()}
     score = scored(form, scale, answers)
     assert score is not None
     assert score.value == sum(points(scale, answers))
@@ -179,14 +186,15 @@ def test_complete_answers_are_scored_exactly(pair: tuple[Form, Scale], data: st.
 
 @each_scale
 def test_too_few_answers_are_not_scored(form: Form, scale: Scale) -> None:
-    answers = dict.fromkeys(scale.items[: scale.min_answered - 1], scale.low)
+    answers = {item: scale.ranges[item][0] for item in scale.items[: scale.min_answered - 1]}
     assert scored(form, scale, answers) is None
 
 
-@each_scale
+@each_small_scale
 def test_the_scores_possible_at_risk_and_not_equal_brute_force(form: Form, scale: Scale) -> None:
     seen: dict[bool | None, set[int]] = {True: set(), False: set(), None: set()}
-    for pattern in product([None, *range(scale.low, scale.high + 1)], repeat=len(scale.items)):
+    codes = [[None, *range(low, high + 1)] for low, high in scale.ranges.values()]
+    for pattern in product(*codes):
         answers = {item: raw for item, raw in zip(scale.items, pattern, strict=True) if raw is not None}
         score = scored(form, scale, answers)
         if score is not None:
@@ -227,8 +235,38 @@ def test_an_item_of_another_form_is_refused(item: str) -> None:
 
 @each_scale
 def test_an_answer_outside_its_range_is_refused(form: Form, scale: Scale) -> None:
-    for raw in (scale.low - 1, scale.high + 1, -(10**6), 10**6):
+    lowest = {item: low for item, (low, _) in scale.ranges.items()}
+    low, high = scale.ranges[scale.items[-1]]
+    for raw in (low - 1, high + 1, -(10**6), 10**6):
         with pytest.raises(DataError) as refused:
-            form.score({**dict.fromkeys(scale.items, scale.low), scale.items[-1]: raw})
+            form.score({**lowest, scale.items[-1]: raw})
         assert refused.value.reason == Reason.ANSWER_OUT_OF_RANGE
         assert str(raw) not in str(refused.value)
+
+
+GATED: Final = Form("gated", 1, "made-up", False, one_scale(min_answered=3).scales, Gate("0", 1, 0, 1))
+
+
+def test_a_question_before_the_others_that_stays_shut_gives_the_smallest_score() -> None:
+    assert GATED.score({"0": 0}) == GATED.score({"0": 0, "1": 4, "2": 1, "3": 4}) == ((3, False),)
+    assert GATED.score({"0": 1, "1": 4, "2": 1, "3": 4}) == ((12, True),)
+
+
+def test_without_an_answer_to_the_question_before_the_others_nothing_is_scored() -> None:
+    assert GATED.score({"1": 4, "2": 1, "3": 4}) is None
+    assert GATED.score({"0": 1, "1": 4, "2": 1}) is None
+
+
+@pytest.mark.parametrize("answers", [{"0": 2}, {"0": -1}, {"0": 0, "1": 9}, {"0": 2, "1": 4, "2": 1, "3": 4}])
+def test_behind_a_question_that_stays_shut_answers_are_still_checked(answers: Answers) -> None:
+    with pytest.raises(DataError) as refused:
+        GATED.score(answers)
+    assert refused.value.reason == Reason.ANSWER_OUT_OF_RANGE
+    with pytest.raises(DataError) as refused:
+        GATED.score({"0": 0, "7": 1})
+    assert refused.value.reason == Reason.UNKNOWN_ITEM
+
+
+def test_the_question_before_the_others_is_an_item_like_any_other() -> None:
+    assert list(GATED.answer_ranges) == ["0", "1", "2", "3"]
+    assert catalogue()["pc_ptsd_5"].answer_ranges["0"] == (0, 1)

@@ -29,6 +29,8 @@ FULL = Settings(
     audit_key_file=Path("/run/secrets/audit.key"),
     minimum_k=11,
     keystores=Path("/run/secrets/keys"),
+    instruments_folder=Path("/etc/wardpulse/instruments"),
+    licensed_instruments="mbi_hss,wbi_7",
     timezone="Europe/Berlin",
     journal=Path("/run/journal/kept.json"),
     redcap_url="https://redcap.example.org/api/",
@@ -69,6 +71,27 @@ def test_booleans_are_spelled_in_a_few_ways(text: str, value: bool) -> None:
 def test_any_other_boolean_is_refused_by_name(text: str) -> None:
     with pytest.raises(SettingsError, match="WARDPULSE_EMBEDDED must be true or false"):
         Settings.read({"WARDPULSE_EMBEDDED": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("", ""), (" ", ""), ("mbi_hss", "mbi_hss"), (" mbi_hss , wbi_7,mbi_hss", "mbi_hss,wbi_7")],
+)
+def test_licensed_instruments_are_ids_each_once(text: str, value: str) -> None:
+    assert Settings.read({"WARDPULSE_LICENSED_INSTRUMENTS": text}).licensed_instruments == value
+
+
+@pytest.mark.parametrize("text", ["MBI", "mbi hss", "mbi_hss,", "a\n", "../x", "x" * 65])
+def test_what_cannot_be_an_instrument_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="WARDPULSE_LICENSED_INSTRUMENTS must be ids such as mbi_hss"):
+        Settings.read({"WARDPULSE_LICENSED_INSTRUMENTS": text})
+
+
+def test_a_file_may_list_licensed_instruments(tmp_path: Path) -> None:
+    file = tmp_path / "wardpulse.toml"
+    file.write_text('licensed_instruments = ["mbi_hss", "wbi_7"]\ninstruments_folder = "own"\n', "utf-8")
+    settings = Settings.read({"WARDPULSE_SETTINGS": str(file)})
+    assert (settings.licensed_instruments, settings.instruments_folder) == ("mbi_hss,wbi_7", tmp_path / "own")
 
 
 @pytest.mark.parametrize(
