@@ -1,14 +1,16 @@
 """Programme files, and what a calendar needs to know of the instruments."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from deploy.library import Library
 from producers.sources.mapping import sentence
 from producers.sources.yaml_text import parse_yaml
 from schemas.errors import InputRefused
+from schemas.instruments.model import Instrument
 from schemas.programme import Asked, Forms, Planned, Programme
 
 EXAMPLE: Final = "docs/examples/programme-default.yaml"
@@ -25,18 +27,25 @@ def load_programme(path: Path) -> Programme:
         raise InputRefused(f"{path}: {wrong}. {EXAMPLE} shows a complete one") from None
 
 
-def asked_forms(definitions: Iterable[Mapping[str, Any]]) -> Forms:
-    """What a calendar needs to know of every form, from the definitions of the instruments as they are written."""
-    return dict(pair for definition in definitions for pair in _forms(definition))
+def asked_forms(library: Library) -> Forms:
+    """What a calendar needs to know of every form that the deployment knows."""
+    return {
+        form: Asked(
+            instrument=instrument.id,
+            items=len(_items(instrument, scales)),
+            sensitive=instrument.sensitive,
+            min_interval_days=instrument.min_interval_days,
+            in_use=library.is_enabled(instrument),
+        )
+        for instrument in library.instruments
+        for form, scales in instrument.forms.items()
+    }
 
 
-def _forms(definition: Mapping[str, Any]) -> Iterator[tuple[str, Asked]]:
+def _items(instrument: Instrument, scales: Iterable[str]) -> set[int]:
     # a gate is a question before the others, and part of no scale
-    gate = {definition["gate"]["item"]} if definition.get("gate") else set()
-    for form, scales in definition["forms"].items():
-        items = gate | {item for scale in scales for item in definition["scales"][scale]["items"]}
-        sensitive = bool(definition.get("sensitive", False))
-        yield form, Asked(definition["id"], len(items), sensitive, definition["min_interval_days"])
+    gate = {instrument.gate.item} if instrument.gate else set[int]()
+    return gate | {item for scale in scales for item in instrument.scales[scale].items}
 
 
 def calendar(programme: Programme) -> tuple[Planned, ...]:

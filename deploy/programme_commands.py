@@ -1,15 +1,17 @@
 """Commands for a programme: the calendar of rounds that comes of it, and what is wrong with it."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from deploy.library import library_of
 from deploy.output import AsJson, print_json, print_rows, printable
 from deploy.programme import answered_items, asked_forms, calendar, load_programme, rounds_rows
-from deploy.resources import definitions
 from deploy.round_options import DATE
+from deploy.settings import Settings
 from schemas.errors import InputRefused
 from schemas.programme import YEAR_WEEKS, Forms, Planned, Programme, check, plan
 
@@ -19,7 +21,8 @@ docs/examples/programme-default.yaml is a complete programme; docs/programme.md 
 """
 _PLAN_HELP = """The calendar of rounds that comes of a programme, with the commands that open them.
 
-Sends nothing: each round is opened when its time comes. Forms that no instrument has are named and left out.
+Sends nothing: each round is opened when its time comes. Forms that no instrument has, or that are not in use for want
+of a licence, are named and left out.
 
 Example: wardpulse programme plan docs/examples/programme-default.yaml --start 2027-01-04
 """
@@ -50,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def _plan(
     file: _File, start: _Start = None, also: _With = None, weeks: _Weeks = YEAR_WEEKS, as_json: AsJson = False
 ) -> None:
-    forms, programme, first = asked_forms(definitions()), _read(file, also), _start(start)
+    forms, programme, first = _forms(), _read(file, also), _start(start)
     rounds = calendar(programme) or plan(programme, forms, first, weeks)
     wrong = check(programme, forms, first, weeks)
     rows = rounds_rows(rounds, forms)
@@ -67,7 +70,7 @@ def _plan(
 def _check(
     file: _File, start: _Start = None, also: _With = None, weeks: _Weeks = YEAR_WEEKS, as_json: AsJson = False
 ) -> None:
-    wrong = check(_read(file, also), asked_forms(definitions()), _start(start), weeks)
+    wrong = check(_read(file, also), _forms(), _start(start), weeks)
     if as_json:
         print_json({"wrong": wrong})
     elif wrong:
@@ -75,6 +78,10 @@ def _check(
     else:
         typer.echo("nothing is wrong with it")
     raise typer.Exit(1 if wrong else 0)
+
+
+def _forms() -> Forms:
+    return asked_forms(library_of(Settings.read(os.environ)))
 
 
 def _read(file: Path, also: list[str] | None) -> Programme:

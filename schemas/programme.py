@@ -23,12 +23,13 @@ _FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
 
 
 class Asked(NamedTuple):
-    """What a calendar must know of a form."""
+    """What a calendar must know of a form. One that is not in use, for want of a licence, is planned for nowhere."""
 
     instrument: str
     items: int
     sensitive: bool
     min_interval_days: int
+    in_use: bool = True
 
 
 Forms = Mapping[str, Asked]
@@ -161,7 +162,7 @@ def _slots(programme: Programme, start: date, weeks: int) -> list[_Slot]:
 
 
 def _chosen(slot: _Slot, start: date, asked: Mapping[str, _Slot], forms: Forms, most: int) -> list[str]:
-    known = [entry for entry in slot.series.forms if entry.form in forms]
+    known = [entry for entry in slot.series.forms if _is_usable(entry.form, forms)]
     due = {entry.form: _due(entry, start, asked.get(entry.form), forms[entry.form]) for entry in known}
     chosen: list[str] = []
     # sorting keeps the order of the file among those that have waited equally long
@@ -172,6 +173,16 @@ def _chosen(slot: _Slot, start: date, asked: Mapping[str, _Slot], forms: Forms, 
         if forms[form].instrument not in instruments and (items <= most or not chosen):
             chosen.append(form)
     return chosen
+
+
+def _is_usable(form: str, forms: Forms) -> bool:
+    return form in forms and forms[form].in_use
+
+
+def _unusable(form: str, forms: Forms) -> str:
+    if form in forms:
+        return f"{form} is not in use: its instrument needs a licence, see wardpulse instruments show"
+    return f"no instrument has a form {form}"
 
 
 def _due(entry: Entry, start: date, before: _Slot | None, form: Asked) -> date:
@@ -201,7 +212,7 @@ def faults(rounds: Sequence[Planned], forms: Forms, most_items: int = MOST_ITEMS
 
 
 def _faults_of(one: Planned, forms: Forms, most: int) -> list[str]:
-    found = [f"{one.round}: no instrument has a form {form}" for form in one.forms if form not in forms]
+    found = [f"{one.round}: {_unusable(form, forms)}" for form in one.forms if not _is_usable(form, forms)]
     known = [form for form in one.forms if form in forms]
     if one.last < one.first:
         found.append(f"{one.round}: ends on {one.last}, before it begins")
@@ -252,7 +263,7 @@ def check(programme: Programme, forms: Forms, start: date, weeks: int = YEAR_WEE
     active = [series for series in programme.series if series.active]
     for series in active:
         for entry in series.forms:
-            if entry.form in forms:
+            if _is_usable(entry.form, forms):
                 found += _held_back(entry, series, rounds, start, weeks)
     return found
 
@@ -260,10 +271,11 @@ def check(programme: Programme, forms: Forms, start: date, weeks: int = YEAR_WEE
 def _definition(series: Series, forms: Forms) -> list[str]:
     found = []
     for entry in series.forms:
-        form = forms.get(entry.form)
-        if form is None:
-            found.append(f"{series.name}: no instrument has a form {entry.form}")
-        elif entry.every_days - series.days + 1 < form.min_interval_days:
+        if not _is_usable(entry.form, forms):
+            found.append(f"{series.name}: {_unusable(entry.form, forms)}")
+            continue
+        form = forms[entry.form]
+        if entry.every_days - series.days + 1 < form.min_interval_days:
             least = form.min_interval_days + series.days - 1
             found.append(
                 f"{entry.form}: every {entry.every_days} days in rounds of {series.days} days leaves too few between "

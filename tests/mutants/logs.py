@@ -45,7 +45,7 @@ class Story:
     random: Random
     log: Log = field(default_factory=list)
 
-    def add(self, kind: str, **fields: Any) -> Event:
+    def add(self, kind: str, /, **fields: Any) -> Event:
         """An event at the end of the log."""
         id_ = f"{self.random.getrandbits(128):032x}"
         event_id = "-".join((id_[:8], id_[8:12], id_[12:16], id_[16:20], id_[20:]))
@@ -144,6 +144,7 @@ def hospital() -> Log:
     _small_round(story)
     _cancelled_round(story)
     _refused_rounds(story)
+    _interventions(story)
     return story.log
 
 
@@ -204,6 +205,14 @@ def _refused_rounds(story: Story) -> None:
     ):
         story.crowd(opened, form, {"icu": 20, "ward-1": 4})
         story.close(opened)
+
+
+def _interventions(story: Story) -> None:
+    """What was done, and taken back; one that is told in words is refused."""
+    act = {"node": "ward-1", "on": MONDAY.isoformat(), "kind": "staffing", "label": "float-pool"}
+    story.add("intervention", **act)
+    story.add("intervention", **act, withdrawn=True)
+    story.add("intervention", **{**act, "label": "dr-huber-left"})
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from deploy.library import library
 from deploy.programme import EXAMPLE, asked_forms, load_programme
-from deploy.resources import catalogue, definitions
 from schemas.errors import InputRefused
 from schemas.programme import Asked, Entry, Planned, Programme, Series, check, faults, plan
 from wardpulse import application
@@ -97,21 +97,32 @@ def test_without_the_add_ons_they_are_in_no_round() -> None:
 
 
 def test_what_the_instruments_here_say_is_what_the_default_programme_was_made_for() -> None:
-    known = asked_forms(definitions())
-    assert set(known) == set(catalogue())
+    known = asked_forms(library())
+    assert {form for form, asked in known.items() if asked.in_use} == set(library().catalogue)
     assert {form: known[form] for form in FORMS} == FORMS
 
 
+def test_the_default_programme_has_nothing_wrong_with_it_by_the_instruments_here(default: Programme) -> None:
+    assert check(default, asked_forms(library()), MONDAY) == []
+
+
+def test_a_form_for_want_of_a_licence_is_named_and_asked_nowhere() -> None:
+    known = asked_forms(library())
+    waiting = next(form for form, asked in known.items() if not asked.in_use)
+    asked = programme(every("sib5", 28), every(waiting, 180))
+    assert {form for one in plan(asked, known, MONDAY) for form in one.forms} == {"sib5"}
+    assert check(asked, known, MONDAY) == [
+        f"pulse: {waiting} is not in use: its instrument needs a licence, see wardpulse instruments show"
+    ]
+    licensed = asked_forms(library(licensed=frozenset({known[waiting].instrument})))
+    assert licensed[waiting].in_use
+    assert faults([planned("a", 0, 13, waiting)], known)[0].startswith(f"a: {waiting} is not in use")
+
+
 def test_items_of_a_form_are_those_of_its_scales_and_of_a_gate() -> None:
-    definition = {
-        "id": "x",
-        "min_interval_days": 30,
-        "sensitive": True,
-        "gate": {"item": 0, "open": 1},
-        "scales": {"a": {"items": [1, 2]}, "b": {"items": [3]}},
-        "forms": {"x": ["a", "b"], "x.a": ["a"]},
-    }
-    assert asked_forms([definition]) == {"x": Asked("x", 4, True, 30), "x.a": Asked("x", 3, True, 30)}
+    known = asked_forms(library())
+    counts = {"pc_ptsd_5": 6, "cbi.work": 7, "olbi": 16, "olbi.disengagement": 8, "wp_trust": 2}
+    assert {form: known[form].items for form in counts} == counts
 
 
 def test_what_does_not_fit_waits_and_what_waited_longest_goes_first() -> None:
