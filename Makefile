@@ -12,7 +12,7 @@ PROCESSES ?= 3
 NO_BROKER := --ignore tests/contract/test_broker.py --ignore tests/contract/test_partitioners.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kafka tested-kafka contracts tested-contracts attacks mutants programme bench clean
+.PHONY: help demo test check kafka tested-kafka contracts tested-contracts attacks mutants programme indicators bench clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -58,6 +58,9 @@ attacks: $(UV) ## The disclosure attacks; writes their table into docs/privacy.m
 
 programme: $(UV) ## The tables of docs/programme.md, from wardpulse plan
 	$(RUN) python -m tests.programme
+
+indicators: $(UV) ## The tables of docs/indicators.md, from simulated units (a minute)
+	$(RUN) python -m tests.indicator_page
 
 bench: $(UV) $(if $(filter apache,$(KAFKA)),kafka) ## The benchmarks (KAFKA=apache); each ends with RESULT lines
 	$(RUN) python -m benchmarks.steps

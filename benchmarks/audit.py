@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from deploy.wiring import file_rules
 from producers.simulate import Simulation, simulate
 from stream_processors.audit.disclosure import audit
@@ -37,7 +37,11 @@ def main() -> None:
         evidence = from_folder(Path(folder))
         read = time.perf_counter() - began
         tags = sum(len(one.tags) for one in evidence.memberships or ())
-        report = audit(evidence, definitions(), lambda check: print(f"{time.perf_counter() - began:6.1f} s: {check}"))
+
+        def said(check: str) -> None:
+            print(f"{time.perf_counter() - began:6.1f} s: {check}")
+
+        report = audit(evidence, definitions(), said, interventions().acts())
     seconds = time.perf_counter() - began
     print(
         f"{units:,} units, {given.rounds} rounds: {len(evidence.cohorts):,} cohort rows, {len(evidence.figures):,} "

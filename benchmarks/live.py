@@ -81,7 +81,13 @@ class Log:
 
     def published(self) -> list[BaseModel]:
         """The events that the writer reads."""
-        return [*self.expected.cohorts, *self.expected.retired, *self.expected.rounds, *self.expected.indicators]
+        return [
+            *self.expected.cohorts,
+            *self.expected.retired,
+            *self.expected.interventions,
+            *self.expected.rounds,
+            *self.expected.indicators,
+        ]
 
     def row_hashes(self) -> dict[str, list[str]]:
         """Table to the hashes of the rows it must hold."""

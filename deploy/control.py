@@ -31,6 +31,7 @@ ADVICE: Final[Mapping[Reason, str]] = {
         "the rounds of a season keep its dates, its threshold, and the units that its first headcounts gave them"
     ),
     Reason.BAD_SIGNATURE: "the worker does not know this facility's key: see wardpulse keystore init --trust",
+    Reason.DAY_TOO_FAR: "it lies over a year off every round and organisation record of the facility: see the year",
     Reason.LEVELS_REORDERED: (
         "its levels are in another order than before while a round is open: close or cancel the round first"
     ),
@@ -38,6 +39,7 @@ ADVICE: Final[Mapping[Reason, str]] = {
         "no cohort of this form was sealed at exactly that place: see wardpulse rounds answers, and name the place "
         "its answers were pooled at"
     ),
+    Reason.NO_INTERVENTION: "none like it stands there: see wardpulse interventions list",
     Reason.NO_ORGANISATION: "the facility has no organisation yet: wardpulse organisation announce FILE",
     Reason.OTHER_SCORING_KEY: (
         "the worker scores one of its forms with another key: give both the same instruments_folder and version, see "
@@ -45,6 +47,7 @@ ADVICE: Final[Mapping[Reason, str]] = {
     ),
     Reason.POLICY_UNDER_FLOOR: "its policy is under a floor",
     Reason.POLICY_UNDER_MINIMUM: "its k is under the smallest that this deployment accepts (minimum_k)",
+    Reason.RECORDED_TWICE: "it stands like this already: see wardpulse interventions list",
     Reason.REPEATED_EVENT: "exactly this record was announced before: to go back to it, give it a new effective_from",
     Reason.REPEATED_INSTRUMENT: "two of its forms belong to one instrument: field them in different rounds",
     Reason.RETIRED_TWICE: "it was retired before",
@@ -61,11 +64,12 @@ ADVICE: Final[Mapping[Reason, str]] = {
         "a sensitive form is not fielded in a season's calendars: open a round without a season for it"
     ),
     Reason.TOO_LARGE: "it is too large for one record",
+    Reason.UNKNOWN_INTERVENTION: "there is no such kind, or no such label of it: see wardpulse interventions kinds",
     Reason.UNKNOWN_FORM: "it names a form that no instrument has, or that its round does not field",
     Reason.UNKNOWN_ROUND: "no such round was opened: see wardpulse rounds list",
     Reason.UNKNOWN_UNIT: (
         "it names a unit twice, or one that is not a leaf of the organisation in force; to be retired, one that its "
-        "round did not know"
+        "round did not know; for an intervention, a place that the organisation in force does not have"
     ),
 }
 

@@ -18,7 +18,7 @@ CAPTION: Final = (
     "answers: of all rounds in the window; people repeat. rounds: published of fielded. "
     "cover: answers published here per head asked and round; the rest is pooled above, withheld or was not given. "
     "risk: share at or over the cut, a range where only that is published; then its 95 % interval. "
-    "change: of the mean, to the window before; no test of chance. "
+    "change: of the mean, to the window before; with * its 95 % interval leaves out that nothing changed. "
     "withheld: no figure of its own, as too few answered, more than its headcount allows, or what it had was retired."
 )
 MANY_ANSWERS: Final = " Answers were accepted without knowing who gives them: one person may count more than once."
@@ -146,7 +146,13 @@ def _figure(row: Row, column: str) -> str:
             return _risk(row)
         case "95 %":
             return _interval(row)
-    return _shown(row["change"], _signed)
+    return _change(row)
+
+
+def _change(row: Row) -> str:
+    # rows of earlier versions have bounds there that are no interval of chance
+    is_clear = row["change"] is not None and (row["change_low"] > 0 or row["change_high"] < 0)
+    return f"{_shown(row['change'], _signed)}{'*' if is_clear else ''}"
 
 
 def _risk(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""What ships with the code, read once: instruments, migrations, and the hash of the code that decides."""
+"""What ships with the code, read once: instruments, interventions, migrations, and the hash of the deciding code."""
 
 import hashlib
 from functools import cache
@@ -10,6 +10,7 @@ import yaml
 
 from schemas.instruments.model import Instrument
 from schemas.instruments.scoring import Catalogue
+from schemas.interventions import Interventions
 
 
 def definitions() -> tuple[dict[str, Any], ...]:
@@ -28,6 +29,12 @@ def instruments() -> tuple[Instrument, ...]:
 def catalogue() -> Catalogue:
     """Every form by id."""
     return {form.id: form for instrument in instruments() for form in instrument.build_forms()}
+
+
+@cache
+def interventions() -> Interventions:
+    """The catalogue of interventions."""
+    return Interventions.model_validate(yaml.safe_load((files("schemas") / "interventions.yaml").read_text("utf-8")))
 
 
 def migrations() -> tuple[tuple[str, str], ...]:

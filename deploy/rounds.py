@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from deploy.control import Control, refusal
 from deploy.library import in_use
+from deploy.resources import interventions
 from deploy.settings import Settings
 from producers.client import partition_of
 from producers.keystore import Keystore
@@ -185,7 +186,7 @@ def _row(known: KnownRound, on: date) -> dict[str, Any]:
 def recorded_rules() -> Rules:
     """What decides at this end: the same rules. Which signatures were refused, the worker has said."""
     # a close that no worker has come to yet is gone through here as well, so both must look like what they are
-    return Rules(in_use(), lambda *_: True, audit_key=b"", code_hash="0" * 64)
+    return Rules(in_use(), lambda *_: True, audit_key=b"", code_hash="0" * 64, interventions=interventions())
 
 
 def _decoded(record: LogRecord) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.library import library, library_of
-from deploy.resources import code_hash
+from deploy.resources import code_hash, interventions
 from deploy.settings import Settings
 from deploy.signing import verify
 from deploy.trusted import trusted_keys
@@ -23,7 +23,7 @@ def live_rules(settings: Settings) -> Rules:
     """The rules of a deployment: control events must be signed by their facility."""
     keys = VerifyKeys(settings.verify_keys)
     forms, audit_key = library_of(settings).catalogue, read_audit_key(settings.audit_key_file)
-    return Rules(forms, keys.genuine, audit_key, code_hash(), settings.minimum_k)
+    return Rules(forms, keys.genuine, audit_key, code_hash(), settings.minimum_k, interventions())
 
 
 def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY, catalogue: Catalogue | None = None) -> Rules:
@@ -31,7 +31,8 @@ def file_rules(audit_key: bytes = TRIAL_AUDIT_KEY, catalogue: Catalogue | None =
 
     The catalogue is what ships and needs no licence, if none is given.
     """
-    return Rules(library().catalogue if catalogue is None else catalogue, _vouched_for, audit_key, code_hash())
+    forms = library().catalogue if catalogue is None else catalogue
+    return Rules(forms, _vouched_for, audit_key, code_hash(), interventions=interventions())
 
 
 def _vouched_for(*_: object) -> bool:

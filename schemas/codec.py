@@ -30,6 +30,7 @@ _BY_FIELD: Final[Mapping[str, Reason]] = {
     "first_answer_date": Reason.BAD_DATE,
     "last_answer_date": Reason.BAD_DATE,
     "effective_from": Reason.BAD_DATE,
+    "on": Reason.BAD_DATE,
     "levels": Reason.BAD_ORGANISATION,
     "nodes": Reason.BAD_ORGANISATION,
     # the place of the encrypted form of {node, answers}: reserved, so that it cannot mean anything else later

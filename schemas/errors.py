@@ -56,6 +56,10 @@ class Reason(StrEnum):
     ROUND_CANCELLED = "round_cancelled"
     NO_COHORT = "no_cohort"
     RETIRED_TWICE = "retired_twice"
+    UNKNOWN_INTERVENTION = "unknown_intervention"
+    DAY_TOO_FAR = "day_too_far"
+    RECORDED_TWICE = "recorded_twice"
+    NO_INTERVENTION = "no_intervention"
     AFTER_CLOSE = "after_close"
     INCOMPLETE_ANSWERS = "incomplete_answers"
 

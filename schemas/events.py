@@ -133,7 +133,11 @@ class OrganisationUpdated(Event):
 
 
 class Intervention(Event):
-    """What leadership did about a unit, from a catalogue. Reserved: refused until charts use it."""
+    """What leadership did about a place on a day; kind and label are of a catalogue, so that no name can stand in them.
+
+    With `rebase` control limits are worked out anew from that day. One that is `withdrawn` takes an earlier one back;
+    of those of one place, day, kind and label the last counts.
+    """
 
     type: Literal["intervention"] = "intervention"
     node: Id
@@ -238,6 +242,24 @@ class CohortRetired(Event):
     form: Id
 
 
+class InterventionRecorded(Event):
+    """An intervention as everybody may know it: beside charts it says when something was done.
+
+    `path` is that of the place when it was recorded. Of those of one place, day, kind and label the one with the
+    highest `version` holds, and none if that is taken back.
+    """
+
+    type: Literal["intervention.recorded"] = "intervention.recorded"
+    node: Id
+    path: Path
+    on: Day
+    kind: Id
+    label: Id
+    rebase: bool
+    taken_back: bool
+    version: Annotated[int, Field(ge=1, le=MOST)]
+
+
 class Outcomes(Frozen):
     """Deliveries of one facility, round and form by outcome. Closed side only."""
 
@@ -302,7 +324,7 @@ class RetirementManifest(Event):
     code_hash: Sha256
 
 
-Echoed = OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled | CohortRetired
+Echoed = OrganisationUpdated | RoundOpened | RoundClosed | RoundCancelled | CohortRetired | InterventionRecorded
 
 
 class Echo(Event):
@@ -311,6 +333,7 @@ class Echo(Event):
     That of a marker that ends a round, and of a retirement, is written after all else that they lead to. `cohorts`
     holds, per form and node, the sizes of the cohorts that a close has sealed. Of a retirement it is `cohort.retired`
     that is echoed: senders of other facilities read echoes too, and the reason is not theirs to know.
+    Of an intervention it is `intervention.recorded`.
     """
 
     type: Literal["echo"] = "echo"
@@ -347,6 +370,7 @@ AnyEvent = (
     | Intervention
     | CohortSealed
     | CohortRetired
+    | InterventionRecorded
     | RoundSealed
     | CohortManifest
     | FormManifest

@@ -49,7 +49,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "it names a round that had not been opened", "open the round, then redrive; or correct the name", _OPEN
     ),
     Reason.UNKNOWN_FORM: Meaning("it names a form that its round does not field", "correct the mapping; submit anew"),
-    Reason.UNKNOWN_UNIT: Meaning("it names a unit that its round does not cover", "correct the mapping; submit anew"),
+    Reason.UNKNOWN_UNIT: Meaning(
+        "it names a unit that its round does not cover, or that the organisation does not have",
+        "correct the mapping; submit anew",
+    ),
     Reason.UNKNOWN_ITEM: Meaning("it answers an item that the form does not have", "correct the mapping; submit anew"),
     Reason.WRONG_FORM_VERSION: Meaning(
         "it was made for another version of the instrument",
@@ -69,7 +72,7 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     Reason.SENSITIVE_FORM: Meaning("a season fields a sensitive form", _MARKER),
     Reason.BAD_SEASON: Meaning("a round does not keep the terms of its season", _MARKER),
     Reason.LEVELS_REORDERED: Meaning("levels change their order while a round is open", _MARKER),
-    Reason.REPEATED_EVENT: Meaning("exactly this organisation was announced before", _MARKER),
+    Reason.REPEATED_EVENT: Meaning("exactly this record came before", _MARKER),
     Reason.ROUND_OPENED_TWICE: Meaning("a round of this name was opened before", _MARKER),
     Reason.ROUND_CLOSED_TWICE: Meaning("the round had ended", _MARKER),
     Reason.ROUND_OVERLAPS: Meaning("two rounds of one form would share days and people", _MARKER),
@@ -77,6 +80,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     Reason.ROUND_CANCELLED: Meaning("the round was cancelled", _MARKER),
     Reason.NO_COHORT: Meaning("no cohort was sealed at the place to be retired", _MARKER),
     Reason.RETIRED_TWICE: Meaning("the cohort was retired before", _MARKER),
+    Reason.UNKNOWN_INTERVENTION: Meaning("its kind, or that label of the kind, is not in the catalogue", _MARKER),
+    Reason.DAY_TOO_FAR: Meaning("an intervention is over a year off every round and organisation record", _MARKER),
+    Reason.RECORDED_TWICE: Meaning("the intervention stands like this already", _MARKER),
+    Reason.NO_INTERVENTION: Meaning("there is no such intervention to take back", _MARKER),
     Reason.AFTER_CLOSE: Meaning(
         "it came after its round was closed", "nothing: what is late stays late, and no round may take it"
     ),

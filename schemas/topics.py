@@ -55,7 +55,12 @@ TOPICS: Final[tuple[TopicSpec, ...]] = (
         closed=True,
         retention_days=AUDIT_WINDOW_DAYS,
     ),
-    TopicSpec(Topic.COHORTS, ("cohort.sealed", "cohort.retired", "round.sealed"), closed=False, retention_days=None),
+    TopicSpec(
+        Topic.COHORTS,
+        ("cohort.sealed", "cohort.retired", "intervention.recorded", "round.sealed"),
+        closed=False,
+        retention_days=None,
+    ),
     TopicSpec(Topic.INDICATORS, ("indicator",), closed=False, retention_days=None),
     TopicSpec(Topic.DEADLETTERS, ("deadletter",), closed=True, retention_days=90),
 )

@@ -10,6 +10,7 @@ import typer
 
 from deploy.library import library_of
 from deploy.output import AsJson, print_json, printable, working
+from deploy.resources import interventions
 from deploy.settings import Settings
 from stream_processors.audit.disclosure import audit
 from stream_processors.audit.evidence import Evidence
@@ -108,7 +109,7 @@ def _evidence(folder: Path | None, manifests: Path | None) -> Evidence:
 def _audited(evidence: Evidence) -> Report:
     with working().status("Auditing") as status:
         known = library_of(Settings.read(os.environ)).definitions
-        return audit(evidence, known, lambda check: status.update(f"Auditing: {check}"))
+        return audit(evidence, known, lambda check: status.update(f"Auditing: {check}"), interventions().acts())
 
 
 def _audit_tables(tables: Sequence[Path], hidden: Path, smallest: int, limits: Limits, as_json: bool) -> None:

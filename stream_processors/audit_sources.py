@@ -23,7 +23,9 @@ JOURNAL: Final = "journal"
 EMITTED: Final = (Topic.COHORTS, Topic.INDICATORS, Topic.MANIFESTS)
 """Everything that was ever published, and the evidence behind it."""
 EXPIRING: Final = frozenset(spec.topic for spec in TOPICS if spec.retention_days is not None)
-_OWN_TABLES: Final = frozenset({"cohorts", "retired_cohorts", "indicators", "rounds", "nodes", "schema_migrations"})
+_OWN_TABLES: Final = frozenset(
+    {"cohorts", "retired_cohorts", "interventions", "indicators", "rounds", "nodes", "schema_migrations"}
+)
 _COLUMNS: Final = "SELECT table, name, default_kind FROM system.columns WHERE database = currentDatabase()"
 _SAMPLE: Final = 1000
 _SAMPLED: Final = "SELECT DISTINCT {column:Identifier} AS value FROM {name:Identifier} LIMIT 1000"
@@ -85,6 +87,7 @@ def _read_results(reader: Reader, folder: Path) -> None:
     takers = {
         "cohorts.jsonl": reader.cohort,
         "retired_cohorts.jsonl": reader.retired,
+        "interventions.jsonl": reader.intervention,
         "indicators.jsonl": reader.figure,
         "rounds.jsonl": reader.sealed_round,
     }
@@ -127,6 +130,7 @@ def _read_tables(reader: Reader, address: str) -> None:
     takers = {
         "cohorts": reader.cohort,
         "retired_cohorts": reader.retired,
+        "interventions": reader.intervention,
         "indicators": reader.figure,
         "rounds": reader.round_row,
         "nodes": reader.node_row,

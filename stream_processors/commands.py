@@ -35,9 +35,9 @@ Example: WARDPULSE_BOOTSTRAP_SERVERS=kafka:9092 WARDPULSE_CLICKHOUSE=http://clic
 """
 _DRY_RUN_HELP = """Run the anonymiser over a file of events, one JSON event per line in log order.
 
-Writes cohorts.jsonl, retired_cohorts.jsonl, indicators.jsonl and rounds.jsonl, which are safe to show, and under
-closed/ the evidence and the counts of every outcome, which are not. Needs no broker. A file carries no signatures: you
-vouch for its markers.
+Writes cohorts.jsonl, retired_cohorts.jsonl, interventions.jsonl, indicators.jsonl and rounds.jsonl, which are safe to
+show, and under closed/ the evidence and the counts of every outcome, which are not. Needs no broker. A file carries no
+signatures: you vouch for its markers.
 
 Example: wardpulse simulate --out events.jsonl && wardpulse dry-run events.jsonl --out result
 """

@@ -84,6 +84,7 @@ def write_results(result: Replay, out: Path) -> None:
     closed.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write_lines(out / "cohorts.jsonl", map(plain, result.cohorts))
     _write_lines(out / "retired_cohorts.jsonl", map(plain, result.retired))
+    _write_lines(out / "interventions.jsonl", map(plain, result.interventions))
     _write_lines(out / "indicators.jsonl", map(plain, result.indicators))
     _write_lines(out / "rounds.jsonl", map(plain, result.rounds))
     _write_lines(closed / "manifests.jsonl", map(as_dict, result.manifests))

@@ -13,6 +13,7 @@ from schemas.events import (
     DeadLetter,
     Echo,
     FormManifest,
+    InterventionRecorded,
     OrganisationUpdated,
     RoundCancelled,
     RoundClosed,
@@ -31,7 +32,14 @@ GRACE_SECONDS: Final = 60.0
 STALL_SECONDS: Final = 900.0
 """A partition with unread records that has not moved between two quarters of an hour is stalled."""
 
-MARKERS: Final = ("organisation.updated", "round.opened", "round.closed", "round.cancelled", "cohort.retirement")
+MARKERS: Final = (
+    "organisation.updated",
+    "round.opened",
+    "round.closed",
+    "round.cancelled",
+    "cohort.retirement",
+    "intervention",
+)
 _MARKS: Final = tuple(f'"{kind}"'.encode() for kind in MARKERS)
 
 Held = Mapping[int, Mapping[str, Sequence[RoundOpened]]]
@@ -115,6 +123,8 @@ class Watch:
                 self._sealed((facility, round_))
             case CohortRetired(facility=facility, round=round_):
                 say("cohort.retired", facility=facility, round=round_)
+            case InterventionRecorded(facility=facility, taken_back=taken_back):
+                say("intervention.taken_back" if taken_back else "intervention.recorded", facility=facility)
 
     def _sealed(self, name: Round) -> None:
         now = self._clock()

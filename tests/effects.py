@@ -11,10 +11,10 @@ from stream_processors.steps.funnel import Place, Verdict, funnel
 from tests.false_alarms import (
     BETWEEN_UNITS,
     HABITS,
+    HALF,
     MONTHLY,
     QUARTERLY,
     SCALE,
-    SHIFT,
     SINGLE,
     TWO_WEEKLY,
     UNIT,
@@ -37,7 +37,7 @@ TOGETHER: Final = (0.2, 0.4)
 
 COURSES: Final = 1_000
 START: Final = date(2026, 1, 1)
-HOSPITALS_COMPARED: Final = 40
+HOSPITALS_COMPARED: Final = 50
 WORSE_OF: Final = 10
 """In the funnel, one unit of so many is worse by half a standard deviation."""
 
@@ -86,7 +86,7 @@ def _estimate(series: Series, calendar: Calendar, side: int) -> Effect | None:
 def true_step(asked: Asked) -> float:
     """By how much the published mean of very many people moves when all are worse by half a standard deviation."""
     people = NormalDist(0, (1 + BETWEEN_UNITS**2) ** 0.5).quantiles(2_001)
-    moved = fmean(asked.score(one + SHIFT) - asked.score(one) for one in people)
+    moved = fmean(asked.score(one + HALF) - asked.score(one) for one in people)
     low = asked.scale.score_min
     return UNIT * moved * float(asked.scale.published(low + 1, 1) - asked.scale.published(low, 1))
 
@@ -96,7 +96,7 @@ def effects_of(asked: Asked, calendar: Calendar) -> Iterator[list[object]]:
     for side in SIDES:
         if side > calendar.shift_at:
             continue
-        still, step = (hospital_series(asked, calendar, "half again", shifted) for shifted in (False, True))
+        still, step = (hospital_series(asked, calendar, "half again", worse) for worse in (0.0, HALF))
         none = seen(estimates(still, calendar, side), 0)
         some = seen(estimates(step, calendar, side), true_step(asked))
         what = [f"{asked.name}, {calendar.name}", side, f"{none.holding:.0%}", f"{some.holding:.0%}"]
@@ -130,7 +130,7 @@ def effects() -> str:
     return table([*head, "half an interval, points", "half an SD is clear", "clear ones overstate it by"], rows)
 
 
-ANSWERS: Final = ((11, 20), (21, 40), (41, 1_000))
+ANSWERS: Final = ((11, 15), (16, 25), (26, 1_000))
 
 
 def _compared(asked: Asked, differ: float) -> Iterator[tuple[int, bool, Verdict]]:
@@ -140,7 +140,7 @@ def _compared(asked: Asked, differ: float) -> Iterator[tuple[int, bool, Verdict]
         places = []
         for at in range(UNITS):
             ward = Ward(random, random.choice(known), asked, HABITS["half again"], differ)
-            scores = ward.scores(SHIFT if at % WORSE_OF == 0 else 0.0, 30)
+            scores = ward.scores(HALF if at % WORSE_OF == 0 else 0.0, 30)
             coded = sealed(scores, asked.scale)
             if coded is not None and coded.at_risk_low is not None and coded.at_risk_high is not None:
                 places.append(Place(str(at), len(scores), coded.at_risk_low, coded.at_risk_high))

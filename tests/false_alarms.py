@@ -23,6 +23,7 @@ from schemas.instruments.scoring import Scale
 from schemas.policy import Policy
 from stream_processors.steps.coding import Coded, code
 from stream_processors.steps.spc import BASELINE, LEADERS, LEADERS_FROM, Kind, Rule, Track
+from tests import oracle_spc
 
 ROOT: Final = Path(__file__).parent.parent
 EXAMPLE: Final = ROOT / "docs" / "examples" / "organisation-general.yaml"
@@ -31,7 +32,9 @@ HOSPITALS: Final = 5
 RESPONSE: Final = 0.40
 TURNOVER: Final = 0.15
 BETWEEN_UNITS: Final = 0.25
-SHIFT: Final = 0.5
+HALF: Final = 0.5
+QUARTER: Final = 0.25
+"""Changes for the worse, in standard deviations of single people's readings."""
 MONTH: Final = 365.25 / 12
 POLICY: Final = Policy()
 UNIT: Final = 10_000
@@ -41,18 +44,19 @@ HABITS: Final[Mapping[str, float | None]] = {"half again": 5.0, "everybody alike
 
 Of those who answered a round, 50 %, 40 % and 67 % answer the next one.
 """
-ALL: Final[frozenset[Rule]] = frozenset({"outside", "run", "trend", "two_of_three"})
+RULE_NAMES: Final[tuple[Rule, ...]] = ("outside", "run", "trend", "two_of_three")
 RULES: Final[Mapping[str, frozenset[Rule]]] = {
     "outside": frozenset({"outside"}),
-    "outside, two of three": LEADERS,
-    "all four": ALL,
+    "outside, two of three": frozenset({"outside", "two_of_three"}),
+    "these two and run": frozenset({"outside", "two_of_three", "run"}),
+    "all four": frozenset(RULE_NAMES),
 }
 BASELINES: Final[Mapping[str, int | None]] = {"all points": None, "first 24": 24, "first 12": 12}
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """How often a form is asked, for how long it is watched, and the round in which one unit changes for the worse."""
+    """How often a form is asked, for how long it is watched, and the round from which a unit is worse."""
 
     name: str
     days: int
@@ -159,14 +163,14 @@ Series = list[int | None]
 
 
 @cache
-def hospital_series(asked: Asked, calendar: Calendar, habit: str, shifted: bool) -> list[Series]:
-    """Every unit's published means; if shifted, each unit is worse by half a standard deviation from a round on."""
-    random, known = Random(f"{asked.form} {calendar.name} {habit} {shifted}"), sizes()
+def hospital_series(asked: Asked, calendar: Calendar, habit: str, worse: float = 0.0) -> list[Series]:
+    """Every unit's published means, where each unit is worse by so much from a round on."""
+    random, known = Random(f"{asked.form} {calendar.name} {habit} {worse}"), sizes()
     found = []
     for _ in range(UNITS * HOSPITALS):
         unit = Unit(random, random.choice(known), asked, HABITS[habit])
-        worse = [SHIFT if shifted and at >= calendar.shift_at else 0.0 for at in range(calendar.rounds)]
-        found.append([published(unit.scores(by, calendar.days), asked.scale) for by in worse])
+        levels = [worse if at >= calendar.shift_at else 0.0 for at in range(calendar.rounds)]
+        found.append([published(unit.scores(level, calendar.days), asked.scale) for level in levels])
     return found
 
 
@@ -183,9 +187,12 @@ class Told(NamedTuple):
 
 
 @cache
-def charts(asked: Asked, calendar: Calendar, habit: str, shifted: bool, baseline: int | None) -> list[list[Told]]:
+def charts(
+    asked: Asked, calendar: Calendar, habit: str, worse: float, baseline: int | None, screened: bool
+) -> list[list[Told]]:
     """What every unit's chart says round by round."""
-    return [list(_told(series, baseline)) for series in hospital_series(asked, calendar, habit, shifted)]
+    every = hospital_series(asked, calendar, habit, worse)
+    return [list(_told_screened(series) if screened else _told(series, baseline)) for series in every]
 
 
 def _told(series: Series, baseline: int | None) -> Iterator[Told]:
@@ -196,6 +203,19 @@ def _told(series: Series, baseline: int | None) -> Iterator[Told]:
         yield Told(signal.kind, frozenset(signal.rules), points)
 
 
+def _told_screened(series: Series) -> Iterator[Told]:
+    """With limits on all points so far, without the ranges that NHSRplotthedots screens out."""
+    points = 0
+    for at, value in enumerate(series):
+        sofar, points = series[: at + 1], points + (value is not None)
+        flags = oracle_spc.flags(sofar, screened=True)[-1]
+        rules = frozenset(rule for rule, is_broken in zip(RULE_NAMES, flags, strict=True) if is_broken)
+        kind: Kind = "none" if value is None else "common"
+        if rules:
+            kind = "concern" if oracle_spc.side(sofar, at) > 0 else "improvement"
+        yield Told(kind, rules, points)
+
+
 @dataclass(frozen=True)
 class Choice:
     """Who is told of what: the limits, the rules that count, and from how many points."""
@@ -203,6 +223,7 @@ class Choice:
     baseline: int | None = BASELINE
     rules: frozenset[Rule] = LEADERS
     least: int = LEADERS_FROM
+    screened: bool = False
 
 
 class Falsely(NamedTuple):
@@ -219,7 +240,7 @@ def falsely(asked: Asked, calendar: Calendar, habit: str, choice: Choice) -> Fal
 
     Last the share of units with a call for concern in the year in which others change.
     """
-    told = charts(asked, calendar, habit, False, choice.baseline)
+    told = charts(asked, calendar, habit, 0.0, choice.baseline, choice.screened)
     new = calling = judged = 0
     for rounds in told:
         last: Kind | None = None
@@ -235,9 +256,9 @@ def falsely(asked: Asked, calendar: Calendar, habit: str, choice: Choice) -> Fal
     )
 
 
-def waits(asked: Asked, calendar: Calendar, habit: str, choice: Choice) -> list[float]:
+def waits(asked: Asked, calendar: Calendar, habit: str, choice: Choice, worse: float = HALF) -> list[float]:
     """Months from the change to the first call for concern, of the units whose charts were ready."""
-    told = charts(asked, calendar, habit, True, choice.baseline)
+    told = charts(asked, calendar, habit, worse, choice.baseline, choice.screened)
     return [wait for rounds in told if (wait := _wait(rounds, calendar, choice)) is not None]
 
 
@@ -259,32 +280,40 @@ def _months(wait: float) -> str:
     return "-" if wait == inf else f"{wait:.0f}"
 
 
+def figures_of(asked: Asked, calendar: Calendar, habit: str, choice: Choice) -> list[object]:
+    """What a choice means: false signals, and how soon real changes are told."""
+    wrong = falsely(asked, calendar, habit, choice)
+    half, quarter = (waits(asked, calendar, habit, choice, worse) for worse in (HALF, QUARTER))
+    soon = [_months(median(half)), f"{_within(half, 6):.0%}", f"{_within(half, 12):.0%}", f"{_within(quarter, 12):.0%}"]
+    return [f"{wrong.a_month:.1f}", f"{wrong.a_unit_year:.2f}", *soon, f"{wrong.in_a_year:.0%}"]
+
+
+FIGURES: Final = (
+    "false signals a month in 200 units",
+    "a year per unit with a chart",
+    "half an SD told after, months",
+    "within 6",
+    "within 12",
+    "a quarter SD within 12",
+    "in 12 months without a change",
+)
+
+
 def choices_of(asked: Asked, calendar: Calendar) -> list[list[object]]:
     """What each choice of limits and rules means, from `LEADERS_FROM` points."""
     rows: list[list[object]] = []
     for (limits, baseline), (name, rules) in product(BASELINES.items(), RULES.items()):
         if baseline is not None and baseline >= calendar.rounds:
             continue  # the same as on all points
-        choice = Choice(baseline, rules)
-        wrong, soon = falsely(asked, calendar, "half again", choice), waits(asked, calendar, "half again", choice)
-        what = [f"{asked.name}, {calendar.name}", limits, name]
-        often = [f"{wrong.a_month:.1f}", f"{wrong.a_unit_year:.2f}"]
-        rows.append([*what, *often, *_soon(soon), f"{wrong.in_a_year:.0%}"])
+        figures = figures_of(asked, calendar, "half again", Choice(baseline, rules))
+        rows.append([f"{asked.name}, {calendar.name}", limits, name, *figures])
     return rows
-
-
-def _soon(waits: Sequence[float]) -> list[object]:
-    return [_months(median(waits)), f"{_within(waits, 6):.0%}", f"{_within(waits, 12):.0%}"]
-
-
-OFTEN: Final = ["false signals a month in 200 units", "a year per unit with a chart"]
-SOON: Final = ["half an SD told after, months", "within 6 months", "within 12", "in 12 months without a change"]
 
 
 def choices() -> str:
     """Rules and limits compared."""
     rows = [row for scenario in SCENARIOS for row in choices_of(*scenario)]
-    return table(["asked", "limits rest on", "leaders told of", *OFTEN, *SOON], rows)
+    return table(["asked", "limits rest on", "leaders told of", *FIGURES], rows)
 
 
 def points_of(asked: Asked, calendar: Calendar, counts: Sequence[int]) -> list[list[object]]:
@@ -292,28 +321,36 @@ def points_of(asked: Asked, calendar: Calendar, counts: Sequence[int]) -> list[l
     rows: list[list[object]] = []
     for least in counts:
         choice = Choice(least=least)
-        wrong, soon = falsely(asked, calendar, "half again", choice), waits(asked, calendar, "half again", choice)
-        ready = f"{len(soon) / (UNITS * HOSPITALS):.0%}"
-        often = [f"{wrong.a_month:.1f}", f"{wrong.a_unit_year:.2f}", f"{wrong.per_hundred:.1f}"]
-        rows.append([f"{asked.name}, {calendar.name}", least, *often, ready, *_soon(soon), f"{wrong.in_a_year:.0%}"])
+        calling = f"{falsely(asked, calendar, 'half again', choice).per_hundred:.1f}"
+        ready = f"{len(waits(asked, calendar, 'half again', choice)) / (UNITS * HOSPITALS):.0%}"
+        figures = figures_of(asked, calendar, "half again", choice)
+        rows.append([f"{asked.name}, {calendar.name}", least, calling, ready, *figures])
     return rows
 
 
 def points() -> str:
     """From how many points leaders are told."""
     rows = points_of(SINGLE, MONTHLY, (6, 8, 12)) + points_of(SCALE, QUARTERLY, (6, 8))
-    head = ["asked", "told from, points", *OFTEN, "of 100 judged points", "units whose charts are ready at the change"]
-    return table([*head, *SOON], rows)
+    head = ["asked", "told from, points", "of 100 points without a change call", "charts ready at the change"]
+    return table([*head, *FIGURES], rows)
+
+
+def screening() -> str:
+    """Large differences between neighbours kept, and screened out."""
+    rows = [
+        [f"{SINGLE.name}, {MONTHLY.name}", name, *figures_of(SINGLE, MONTHLY, "half again", Choice(screened=screened))]
+        for name, screened in (("kept", False), ("screened out", True))
+    ]
+    return table(["asked", "large differences", *FIGURES], rows)
 
 
 def habits() -> str:
     """The defaults, for people who answer again more or less often."""
-    rows: list[list[object]] = []
-    for (asked, calendar), habit in product(SCENARIOS, HABITS):
-        wrong, soon = falsely(asked, calendar, habit, Choice()), waits(asked, calendar, habit, Choice())
-        often = [f"{wrong.a_month:.1f}", f"{wrong.a_unit_year:.2f}"]
-        rows.append([f"{asked.name}, {calendar.name}", habit, *often, *_soon(soon), f"{wrong.in_a_year:.0%}"])
-    return table(["asked", "who answers again", *OFTEN, *SOON], rows)
+    rows = [
+        [f"{asked.name}, {calendar.name}", habit, *figures_of(asked, calendar, habit, Choice())]
+        for (asked, calendar), habit in product(SCENARIOS, HABITS)
+    ]
+    return table(["asked", "who answers again", *FIGURES], rows)
 
 
 def table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
@@ -321,4 +358,9 @@ def table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in [head, ["---"] * len(head), *rows])
 
 
-TABLES: Final[Mapping[str, Callable[[], str]]] = {"choices": choices, "points": points, "habits": habits}
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "choices": choices,
+    "screening": screening,
+    "points": points,
+    "habits": habits,
+}

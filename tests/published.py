@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from schemas.canonical import canonical_json, sha256_hex
 from schemas.clickhouse.rows import plain
 from schemas.codec import as_dict
@@ -29,6 +29,7 @@ class Published:
     rounds: list[Raw] = field(default_factory=list)
     retired: list[Raw] = field(default_factory=list)
     manifests: list[Raw] | None = field(default_factory=list)
+    interventions: list[Raw] = field(default_factory=list)
 
     def evidence(self) -> Evidence:
         """The rows as the auditor reads them."""
@@ -38,6 +39,7 @@ class Published:
             ("indicators.jsonl", self.indicators, reader.figure),
             ("rounds.jsonl", self.rounds, reader.sealed_round),
             ("retired_cohorts.jsonl", self.retired, reader.retired),
+            ("interventions.jsonl", self.interventions, reader.intervention),
         ]
         for name, rows, take in takers:
             for number, row in enumerate(rows, 1):
@@ -50,7 +52,7 @@ class Published:
 
     def audited(self) -> Report:
         """The auditor's report."""
-        return audit(self.evidence(), definitions())
+        return audit(self.evidence(), definitions(), acts=interventions().acts())
 
     def copy(self) -> "Published":
         """The same once more, to be changed."""
@@ -65,6 +67,7 @@ class Published:
             [*self.rounds, *other.rounds],
             [*self.retired, *other.retired],
             manifests,
+            [*self.interventions, *other.interventions],
         )
 
 
@@ -76,6 +79,7 @@ def published(result: Replay) -> Published:
         rounds=[plain(event) for event in result.rounds],
         retired=[plain(event) for event in result.retired],
         manifests=[as_dict(event) for event in result.manifests],
+        interventions=[plain(event) for event in result.interventions],
     )
 
 

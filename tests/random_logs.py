@@ -40,7 +40,24 @@ def _facility_log(rng: random.Random, facility: str) -> list[Event]:
     if rng.random() < 0.1:
         logs.append([_reordered(rng, organisation)])
     body = _merge(rng, logs) if rng.random() < 0.6 else [event for log in logs for event in log]
+    if rng.random() < 0.3:
+        body = _merge(rng, [body, _interventions(rng, organisation)])
     return [organisation, *body]
+
+
+def _interventions(rng: random.Random, organisation: Event) -> list[Event]:
+    """What leadership did, took back, and said twice; some of it nowhere, or of no catalogue."""
+    places = [rng.choice(organisation["nodes"])["id"] for _ in range(2)]
+    days = ["2026-10-05", "2026-11-02", "2036-11-02"]
+    labels = [("staffing", "float-pool"), ("workload", "scribes"), ("workload", "float-pool")]
+    found = []
+    for _ in range(rng.choice([1, 3, 8])):
+        kind, label = rng.choices(labels, [4, 2, 1])[0]
+        act = {"node": rng.choice(places), "on": rng.choices(days, [4, 4, 1])[0], "kind": kind, "label": label}
+        event = {"type": "intervention", "facility": organisation["facility"], "event_id": event_id(rng), **act}
+        event |= {name: True for name in ("rebase", "withdrawn") if rng.random() < 0.3}
+        found += [event] * rng.choice([1, 1, 2])
+    return found
 
 
 def _merge(rng: random.Random, logs: list[list[Event]]) -> list[Event]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deploy.resources import catalogue
+from deploy.resources import catalogue, interventions
 from schemas.canonical import canonical_json
 from schemas.closed import ClosedCounts
 from schemas.events import FormManifest
@@ -13,7 +13,13 @@ from stream_processors.steps.replay import Replay, replay
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Record
 
-RULES = Rules(catalogue(), lambda facility, value, signature: True, b"audit key of the tests", "0" * 64)
+RULES = Rules(
+    catalogue(),
+    lambda facility, value, signature: True,
+    b"audit key of the tests",
+    "0" * 64,
+    interventions=interventions(),
+)
 
 
 def records(events: Iterable[Mapping[str, Any]]) -> list[Record]:

@@ -56,6 +56,8 @@ WITH
             i.at_risk_share_low AS share_low,
             i.at_risk_share_high AS share_high,
             i.change AS change,
+            i.change_low AS change_low,
+            i.change_high AS change_high,
             r.identity AS identity,
             r.sensitive AS sensitive,
             -- places that nothing lies under; a staff group lies under a node and has units in both calendars
@@ -78,7 +80,8 @@ WITH
 SELECT
     facility, node, name, kind, length(path) AS depth, round, calendar, season, staff_group,
     leaves_published, leaves_fielded, state, responses, rounds_published, rounds_fielded, coverage, share_asked,
-    mean_low, mean_high, at_risk_low, at_risk_high, share, share_low, share_high, change, identity, sensitive
+    mean_low, mean_high, at_risk_low, at_risk_high, share, share_low, share_high, change, change_low, change_high,
+    identity, sensitive
 FROM counted
 -- that one calendar does not ask a place says nothing where the other does
 WHERE state != 'not_fielded' OR asked = 0

@@ -2,14 +2,16 @@
 
 from producers.simulation.log import LogLine
 from producers.simulation.population import Facility
-from producers.simulation.settings import FIRST_MONDAY
+from producers.simulation.settings import FIRST_MONDAY, Wave
 from producers.simulation.survey import Fielding
 from schemas.canonical import derived_id
 from schemas.codec import encode
-from schemas.events import Node, OrganisationUpdated, RoundClosed, RoundOpened, SubmissionWithdrawn
+from schemas.events import Intervention, Node, OrganisationUpdated, RoundClosed, RoundOpened, SubmissionWithdrawn
 from schemas.policy import Policy
 
 LEVELS = ("facility", "department", "unit")
+# the two weeks, from 0, in which something is done: late enough for charts to have a course before
+FIRST_ACT, SECOND_ACT = 4, 8
 
 
 def organisation_updated(facility: Facility) -> LogLine:
@@ -58,6 +60,22 @@ def closing(fielding: Fielding, attempt: str = "") -> LogLine:
     facility, round = fielding.facility.id, fielding.wave.id
     event_id = derived_id("round.closed", facility, round, attempt)
     return LogLine(facility, encode(RoundClosed(facility=facility, event_id=event_id, round=round)), control=True)
+
+
+def intervention(facility: Facility, wave: Wave) -> LogLine | None:
+    """What leadership did as these two weeks began, if it did anything; it changes nothing about the answers."""
+    acts = {
+        FIRST_ACT: (facility.departments[0][0], "support_programme", "peer-support", False),
+        SECOND_ACT: (facility.units[0].id, "staffing", "added-night-shift", True),
+    }
+    if wave.index not in acts:
+        return None
+    node, kind, label, rebase = acts[wave.index]
+    event_id = derived_id("intervention", facility.id, wave.index)
+    event = Intervention(
+        facility=facility.id, event_id=event_id, node=node, on=wave.begins, kind=kind, label=label, rebase=rebase
+    )
+    return LogLine(facility.id, encode(event), control=True)
 
 
 def withdrawal(fielding: Fielding, form: str, respondent: str) -> LogLine:

@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from producers.keystore import RoundKeys
-from producers.simulation.control import closing, opening, organisation_updated
+from producers.simulation.control import closing, intervention, opening, organisation_updated
 from producers.simulation.log import SimulatedRound, Truth
 from producers.simulation.mishaps import CLOSED, Entry, entry, strays, with_mishaps
 from producers.simulation.population import Facility
@@ -37,6 +37,9 @@ def simulated_round(
     for facility in places:
         if index == 0:
             entries.append((BEGINNING, organisation_updated(facility)))
+        act = intervention(facility, wave(index))
+        if act is not None:
+            entries.append((BEGINNING, act))
         for current in waves(simulation, index):
             fielding = _fielding(simulation, catalogue, facility, current)
             if fielding.units:

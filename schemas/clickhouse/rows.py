@@ -6,15 +6,23 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.canonical import sha256_hex
-from schemas.clickhouse.tables import COHORTS, INDICATORS, NODES, RETIRED_COHORTS, ROUNDS, Table
+from schemas.clickhouse.tables import COHORTS, INDICATORS, INTERVENTIONS, NODES, RETIRED_COHORTS, ROUNDS, Table
 from schemas.codec import as_dict
 from schemas.errors import DataError, Reason
-from schemas.events import BELOW_K, CohortRetired, CohortSealed, Heads, NodeState, RoundSealed
+from schemas.events import (
+    BELOW_K,
+    CohortRetired,
+    CohortSealed,
+    Heads,
+    InterventionRecorded,
+    NodeState,
+    RoundSealed,
+)
 from schemas.indicator import Indicator
 from schemas.season import calendar_of
 
 Row = dict[str, Any]
-Published = CohortSealed | CohortRetired | Indicator | RoundSealed
+Published = CohortSealed | CohortRetired | InterventionRecorded | Indicator | RoundSealed
 """What a row may be made of. The JSON of any other event would hold closed counts as plain numbers."""
 _NOT_STORED: Final = frozenset({"event_id", "type", "schema_version"})
 
@@ -34,6 +42,8 @@ def _rows(event: BaseModel) -> Iterator[tuple[Table, Row]]:
         yield COHORTS, plain(event)
     elif isinstance(event, CohortRetired):
         yield RETIRED_COHORTS, plain(event)
+    elif isinstance(event, InterventionRecorded):
+        yield INTERVENTIONS, plain(event)
     elif isinstance(event, Indicator):
         yield INDICATORS, {**plain(event), "staff_group": event.staff_group or "", "signal": event.signal or ""}
     elif isinstance(event, RoundSealed):

@@ -137,4 +137,19 @@ RETIRED_COHORTS: Final = Table(
     ("facility", "round", "form", "cohort_id", "row_hash"),
 )
 
-TABLES: Final = (COHORTS, RETIRED_COHORTS, INDICATORS, ROUNDS, NODES)
+INTERVENTIONS: Final = Table(
+    "interventions",
+    {
+        **_PLACE,
+        "on": "Date",
+        "kind": "LowCardinality(String)",
+        "label": "LowCardinality(String)",
+        "rebase": "Bool",
+        "taken_back": "Bool",
+        "version": "UInt32",
+        **_HASH,
+    },
+    ("facility", "node", "on", "kind", "label", "version", "row_hash"),
+)
+
+TABLES: Final = (COHORTS, RETIRED_COHORTS, INDICATORS, ROUNDS, NODES, INTERVENTIONS)

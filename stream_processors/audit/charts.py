@@ -1,20 +1,18 @@
 """The course of a scale over single rounds, worked out again from its values: smoothed, and on a control chart.
 
 As docs/indicators.md describes it: the weighted mean takes three tenths of each new value; limits are the mean and 2.66
-mean moving ranges of the first 24 values, a trial below 12; four rules tell special causes from common ones.
+mean moving ranges of all values so far; three rules tell special causes from common ones, from eight values on.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date
 from fractions import Fraction
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 Value = Fraction | None
 """A published mean, or None for a round that published nothing there."""
 
-_BASELINE: Final = 24
-_FIRM: Final = 12
+_TOLD_FROM: Final = 8
 _RUN: Final = 7
 _WIDTH: Final = Fraction(266, 100)
 _GRID: Final = 10_000
@@ -36,7 +34,7 @@ def expected(points: Sequence[Point], since: date | None, direction: str) -> dic
     if limits is None:
         return result
     result |= limits.columns()
-    if values[-1] is not None and limits.points >= _FIRM:
+    if values[-1] is not None and limits.points >= _TOLD_FROM:
         rules = tuple(_broken(values, limits))
         result |= {"signal": _cause(values[-1], limits, direction) if rules else "common", "signal_rules": rules}
     return result
@@ -80,7 +78,7 @@ def _limits(values: Sequence[Value]) -> _Limits | None:
     ranges: list[Fraction] = []
     before: Value = None
     for value in values:
-        if value is not None and len(used) < _BASELINE:
+        if value is not None:
             used.append(value)
             ranges += [] if before is None else [abs(value - before)]
         before = value
@@ -90,22 +88,15 @@ def _limits(values: Sequence[Value]) -> _Limits | None:
 
 
 def _broken(values: Sequence[Value], limits: _Limits) -> Iterable[str]:
-    """The rules that the last value breaks, with those before it up to the last gap."""
-    last: list[Fraction] = []
-    for value in reversed(values[-_RUN:]):
-        if value is None:
-            break
-        last.insert(0, value)
-    steps = [limits.steps(value) for value in last]
-    sides = [(value > limits.centre) - (value < limits.centre) for value in last]
+    """The rules that the last value breaks: beyond a limit; seven on one side of the centre; two of three on one side
+    near a limit."""
+    steps = [0 if value is None else limits.steps(value) for value in values[-3:]]
+    sides = [0 if value is None else (value > limits.centre) - (value < limits.centre) for value in values[-_RUN:]]
     if steps[-1] == 3:
         yield "outside"
-    if len(last) == _RUN and abs(sum(sides)) == _RUN:
+    if abs(sum(sides)) == _RUN:
         yield "run"
-    moves = [(after > before) - (after < before) for before, after in pairwise(last)]
-    if len(last) == _RUN and abs(sum(moves)) == _RUN - 1:
-        yield "trend"
-    if len(last) >= 3 and abs(sum(sides[-3:])) == 3 and steps[-1] == 2 and steps[-3:].count(2) >= 2:
+    if abs(sum(sides[-3:])) == 3 and steps[-1] == 2 and steps.count(2) >= 2:
         yield "two_of_three"
 
 

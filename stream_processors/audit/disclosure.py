@@ -10,6 +10,7 @@ from stream_processors.audit import (
     figures,
     headcounts,
     identities,
+    interventions,
     keys,
     membership,
     outcomes,
@@ -26,8 +27,15 @@ CODING: Final = "coded totals"
 Told = Callable[[str], None]
 
 
-def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = lambda _: None) -> Report:
+def audit(
+    evidence: Evidence,
+    definitions: Iterable[Definition],
+    told: Told = lambda _: None,
+    acts: interventions.Acts = frozenset(),
+) -> Report:
     """Decide whether the published rows keep the promise. `told` hears of each check before it begins.
+
+    `acts` are the catalogue's interventions; others are not to be published.
 
     InputRefused if the evidence is not whole: a tree with a gap, a manifest that lacks a part, a row without one.
     """
@@ -47,12 +55,13 @@ def audit(evidence: Evidence, definitions: Iterable[Definition], told: Told = la
         (sensitive.CHECK, len(evidence.rounds), lambda: sensitive.findings(evidence, known.values())),
         (keys.CHECK, len(evidence.keys), lambda: keys.findings(evidence, read)),
         (sinks.CHECK, sum(1 for _ in evidence.rows()), lambda: sinks.findings(evidence)),
+        (interventions.CHECK, len(evidence.interventions), lambda: interventions.findings(evidence, acts)),
         (figures.CHECK, len(evidence.figures), lambda: figures.findings(evidence, known)),
     ]
     for name, examined, check in checks:
         told(name)
         report.add(name, examined, check())
-    report.notes += outcomes.notes(evidence)
+    report.notes += [*outcomes.notes(evidence), *interventions.notes(evidence)]
     return report
 
 

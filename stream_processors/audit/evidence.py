@@ -207,6 +207,22 @@ class RetiredRow(OfAForm):
 
 
 @dataclass(frozen=True, slots=True)
+class InterventionRow:
+    """What leadership says it did about a place; `version` counts what was said of it."""
+
+    at: str = field(compare=False)
+    facility: str
+    node: str
+    path: tuple[str, ...]
+    on: date
+    kind: str
+    label: str
+    rebase: bool
+    taken_back: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Membership(OfAForm):
     """Closed side: the members of one cohort as tags, one of possibly several parts."""
 
@@ -276,6 +292,7 @@ class Evidence:
     memberships: dict[Membership, None] | None = None
     sealed: dict[Sealed, None] = field(default_factory=dict)
     retired: dict[RetiredRow, None] = field(default_factory=dict)
+    interventions: dict[InterventionRow, None] = field(default_factory=dict)
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
@@ -283,7 +300,7 @@ class Evidence:
     extras: list[Extra] = field(default_factory=list)
 
     def rows(self) -> Iterator[OpenRow]:
-        """Every open row."""
+        """Every open row of a form."""
         yield from self.cohorts
         yield from self.figures
         yield from self.nodes

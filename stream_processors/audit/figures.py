@@ -170,12 +170,23 @@ def _compared(figure: FigureRow, series: Series, scale: AskedScale, evidence: Ev
     expected = _expected(figure, upto, series, scale)
     published: dict[str, object] = {**dict(figure.figures), **dict(figure.counts), "state": figure.state}
     published |= {"signal": figure.signal, "signal_rules": figure.signal_rules}
-    wrong = _wrong(published, expected)
+    wrong = _wrong(published, expected) + ([] if _may_count_from(figure, series, evidence) else ["rebased_on"])
     if wrong and not figure.tells_course:
         expected = _earlier(figure, upto, series, scale)
         wrong = _wrong(published, expected)
     if wrong:
         yield _finding(figure, wrong, published, expected, evidence, upto)
+
+
+def _may_count_from(figure: FigureRow, series: Series, evidence: Evidence) -> bool:
+    """Whether the day that limits count anew from is that of an intervention, there or above, that says so."""
+    return figure.rebased_on is None or (
+        figure.rebased_on <= series.first[figure.facility, figure.round]
+        and any(
+            row.rebase and row.on == figure.rebased_on and row.facility == figure.facility and row.node in figure.path
+            for row in evidence.interventions
+        )
+    )
 
 
 def _finding(

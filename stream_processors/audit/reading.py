@@ -8,7 +8,15 @@ from typing import Final
 
 from schemas.codec import as_dict, decode
 from schemas.errors import DataError, InputRefused
-from schemas.events import CohortManifest, CohortRetired, CohortSealed, FormManifest, RetirementManifest, RoundSealed
+from schemas.events import (
+    CohortManifest,
+    CohortRetired,
+    CohortSealed,
+    FormManifest,
+    InterventionRecorded,
+    RetirementManifest,
+    RoundSealed,
+)
 from schemas.indicator import Indicator
 from stream_processors.audit.evidence import (
     SERIES,
@@ -16,6 +24,7 @@ from stream_processors.audit.evidence import (
     Evidence,
     Extra,
     FigureRow,
+    InterventionRow,
     KeyRow,
     Membership,
     NodeRow,
@@ -30,6 +39,7 @@ from stream_processors.audit.exact import Raw, exact_json
 from stream_processors.audit.row import LATEST, Row
 
 BELOW_K: Final = "<K"
+Open = CohortSealed | CohortRetired | InterventionRecorded | Indicator | RoundSealed
 _PLACE: Final = ("facility", "node", "path", "round", "form")
 COHORT: Final = (
     "cohort_id",
@@ -43,6 +53,7 @@ COHORT: Final = (
     "policy_hash",
 )
 RETIRED: Final = ("cohort_id", *_PLACE)
+INTERVENTION: Final = ("facility", "node", "path", "on", "kind", "label", "rebase", "taken_back", "version")
 COUNTS: Final = ("rounds_published", "rounds_fielded", "cohorts_retired")
 FIGURES: Final = (
     "responses",
@@ -132,6 +143,15 @@ class Reader:
         self.evidence.retired.setdefault(RetiredRow(at, row.text("cohort_id"), *place))
         self._extras(row)
 
+    def intervention(self, raw: Raw, at: str) -> None:
+        """What was recorded of an intervention."""
+        row = Row(raw, at, INTERVENTION)
+        place = (row.text("facility"), row.text("node"), row.path(), row.day("on"))
+        flags = (row.flag("rebase"), row.flag("taken_back"))
+        found = InterventionRow(at, *place, row.text("kind"), row.text("label"), *flags, row.whole("version"))
+        self.evidence.interventions.setdefault(found)
+        self._extras(row)
+
     def figure(self, raw: Raw, at: str) -> None:
         """An indicator."""
         row = Row(raw, at, INDICATOR)
@@ -208,12 +228,14 @@ class Reader:
             event = decode(value)
         except DataError as error:
             raise InputRefused(f"{at}: this is no event of ours ({error})") from None
-        if value and isinstance(event, CohortSealed | CohortRetired | Indicator | RoundSealed):
+        if value and isinstance(event, Open):
             exact_json(value, at)
         if isinstance(event, CohortSealed):
             self.cohort(_plain(event), at)
         elif isinstance(event, CohortRetired):
             self.retired(_plain(event), at)
+        elif isinstance(event, InterventionRecorded):
+            self.intervention(_plain(event), at)
         elif isinstance(event, RetirementManifest):
             self.closed_evidence()
             self.evidence.retirements[event.cohort_id] = event.retired_offset
@@ -290,7 +312,7 @@ class Reader:
             self.evidence.extras.append(Extra(row.table, column, value))
 
 
-def _plain(event: CohortSealed | CohortRetired | Indicator | RoundSealed) -> Raw:
+def _plain(event: Open) -> Raw:
     return {name: value for name, value in as_dict(event).items() if name not in ("event_id", "type", "schema_version")}
 
 

@@ -104,6 +104,9 @@ def _ids(evidence: Evidence) -> Iterator[tuple[str, str]]:
         own += [row.season.id] if isinstance(row, RoundRow) and row.season else []
         for text in own:
             found.setdefault(text, row.at)
+    for act in evidence.interventions:
+        for text in (act.facility, act.node, *act.path, act.kind, act.label):
+            found.setdefault(text, act.at)
     yield from found.items()
 
 

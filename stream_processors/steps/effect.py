@@ -56,7 +56,7 @@ class Effect:
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves out that nothing has changed."""
-        return self.low > 0 or self.high < 0
+        return _is_clear(self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +195,15 @@ def _within(angle: float, freedom: int) -> float:
 
 def _sentence(change: int, interval: tuple[int, int], on: date, direction: Direction, unit: str) -> str:
     said = f"Since {on.isoformat()} the mean is {_amount(change, unit)} ({_interval(*interval)}) than the course before"
-    if interval[0] <= 0 <= interval[1]:
+    if not _is_clear(*interval):
         return f"{said} would give: no clear change."
     better = (change > 0) == (direction == "higher_is_better")
     way = "better" if better else "worse"
     return f"{said} would give, which is {way}; this does not show that it was the intervention."
+
+
+def _is_clear(low: int, high: int) -> bool:
+    return low > 0 or high < 0
 
 
 def _amount(change: int, unit: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from schemas.instruments.scoring import Scale
 from stream_processors.steps.courses import UNIT, Course
 from stream_processors.steps.rollup import Totals
-from stream_processors.steps.spc import LEADERS
+from stream_processors.steps.spc import LEADERS, LEADERS_FROM
 
 Z: Final = 1.959964
 """Normal quantile of a two-sided 95 % interval."""
@@ -125,8 +125,8 @@ def chart(course: Course, scale: Scale, *, is_newest_shown: bool) -> dict[str, A
             "limit_points": limits.points,
         }
     signal = course.track.signal(scale.direction)
-    # while the limits are a trial nothing is told
-    if is_newest_shown and limits is not None and not limits.trial:
+    # on fewer points nothing is told
+    if is_newest_shown and limits is not None and limits.points >= LEADERS_FROM:
         found |= {"signal": signal.kind if signal.for_leaders else "common"}
         found |= {"signal_rules": tuple(rule for rule in signal.rules if rule in LEADERS)}
     return found

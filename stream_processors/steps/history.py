@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from schemas.errors import DataError, Reason
-from schemas.events import AnyEvent, CohortRetired, CohortSealed, Intervention, NodeState, RoundSealed
+from schemas.events import AnyEvent, CohortRetired, CohortSealed, InterventionRecorded, NodeState, RoundSealed
 from schemas.instruments.scoring import Catalogue, Form, Scale
 from schemas.season import Calendar, calendar_of
 from stream_processors.steps.courses import Course, Point, courses, follow, in_units
@@ -126,7 +126,7 @@ class History:
     places: dict[Place, Place] = field(default_factory=dict)
     courses: dict[tuple[Line, str], Course] = field(default_factory=dict)
     retired: dict[Line, int] = field(default_factory=dict)
-    interventions: dict[str, dict[tuple[str, date, str, str], Intervention]] = field(default_factory=dict)
+    interventions: dict[str, dict[tuple[str, date, str, str], InterventionRecorded]] = field(default_factory=dict)
     rebases: dict[tuple[str, str], list[date]] = field(default_factory=dict)
 
     def since(self, figures: RoundFigures, key: Key) -> date | None:
@@ -158,7 +158,7 @@ def remember(history: History, event: AnyEvent, catalogue: Catalogue) -> RoundSe
             return event
         case CohortRetired():
             return event if _retire(history, event, catalogue) else None
-        case Intervention():
+        case InterventionRecorded():
             _intervene(history, event)
     return None
 
@@ -196,11 +196,13 @@ def courses_of(history: History, line: Line, scale: Scale) -> list[Course]:
     return list(courses((one.point(form, key, scale), history.since(one, key)) for one in rounds))
 
 
-def _intervene(history: History, event: Intervention) -> None:
-    """Keep the days from which on limits count anew. The later record of an intervention holds."""
+def _intervene(history: History, event: InterventionRecorded) -> None:
+    """Keep the days from which on limits count anew. Of one intervention the latest version holds."""
     known = history.interventions.setdefault(event.facility, {})
-    known[event.node, event.on, event.kind, event.label] = event
-    here = [one for one in known.values() if one.node == event.node and one.rebase and not one.withdrawn]
+    name = (event.node, event.on, event.kind, event.label)
+    if name not in known or known[name].version < event.version:
+        known[name] = event
+    here = [one for one in known.values() if one.node == event.node and one.rebase and not one.taken_back]
     history.rebases[event.facility, event.node] = sorted(one.on for one in here)
 
 

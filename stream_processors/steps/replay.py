@@ -12,6 +12,7 @@ from schemas.events import (
     DeadLetter,
     Echo,
     FormManifest,
+    InterventionRecorded,
     RetirementManifest,
     RoundSealed,
 )
@@ -48,6 +49,11 @@ class Replay:
     def retired(self) -> list[CohortRetired]:
         """Cohorts that were retired after their seal."""
         return [event for event in self.events if isinstance(event, CohortRetired)]
+
+    @property
+    def interventions(self) -> list[InterventionRecorded]:
+        """What was recorded of interventions."""
+        return [event for event in self.events if isinstance(event, InterventionRecorded)]
 
     @property
     def indicators(self) -> list[Indicator]:

@@ -8,6 +8,7 @@ from schemas.events import (
     CohortRetired,
     DeadLetter,
     Echo,
+    InterventionRecorded,
     OrganisationUpdated,
     RoundCancelled,
     RoundClosed,
@@ -15,6 +16,7 @@ from schemas.events import (
 )
 from schemas.organisation import organisation
 from schemas.topics import Topic
+from stream_processors.steps.intervening import keep
 from stream_processors.steps.retiring import without
 from stream_processors.steps.rounds import EndedRound, Ending, Facility
 from stream_processors.steps.story import Story
@@ -61,7 +63,9 @@ def take_echo(facilities: dict[str, Facility], echo: Echo, ended: Mapping[tuple[
     facility = facilities.setdefault(echo.facility, Facility())
     if isinstance(echo.event, OrganisationUpdated):
         facility.organisation = organisation(echo.event)
-        facility.organisations.add(echo.event.event_id)
+        facility.organisations[echo.event.event_id] = echo.event.effective_from
+    elif isinstance(echo.event, InterventionRecorded):
+        keep(facility, echo.event)
     elif isinstance(echo.event, RoundOpened) and facility.organisation is not None and _name(echo) in ended:
         facility.rounds[echo.event.round] = EndedRound(echo.event, facility.organisation, ended[_name(echo)])
     elif isinstance(echo.event, CohortRetired):
@@ -71,4 +75,4 @@ def take_echo(facilities: dict[str, Facility], echo: Echo, ended: Mapping[tuple[
 
 
 def _name(echo: Echo) -> tuple[str, str]:
-    return echo.facility, "" if isinstance(echo.event, OrganisationUpdated) else echo.event.round
+    return echo.facility, "" if isinstance(echo.event, OrganisationUpdated | InterventionRecorded) else echo.event.round

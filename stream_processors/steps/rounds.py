@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from schemas.errors import DataError, Reason
-from schemas.events import RoundOpened
+from schemas.events import InterventionRecorded, RoundOpened
 from schemas.instruments.scoring import Catalogue, Form
+from schemas.interventions import Interventions
 from schemas.organisation import Organisation
 from stream_processors.steps.admit import HeldForm, OpenRound
 from stream_processors.steps.keys import check_opening
 from stream_processors.steps.seal import is_sensitive
 from stream_processors.steps.seasons import Fielding, check_season
+
+Act = tuple[str, date, str, str]
+"""What tells interventions of a facility apart: (node, day, kind, label)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,16 @@ class EndedRound:
 
 @dataclass(slots=True)
 class Facility:
-    """What the log has said of one facility so far. `organisations` are the event ids of all its records."""
+    """What the log has said of one facility so far.
+
+    `organisations` has the event ids of all its records, and from which day each was in force; `recorded` the event ids
+    of all that was recorded of interventions. `interventions` holds the last of each.
+    """
 
     organisation: Organisation | None = None
-    organisations: set[str] = field(default_factory=set)
+    organisations: dict[str, date] = field(default_factory=dict)
+    interventions: dict[Act, InterventionRecorded] = field(default_factory=dict)
+    recorded: set[str] = field(default_factory=set)
     rounds: dict[str, OpenRound | EndedRound] = field(default_factory=dict)
 
     def has_open_round(self, offset: int) -> bool:
@@ -68,6 +79,7 @@ class Rules:
     audit_key: bytes = field(repr=False)
     code_hash: str
     minimum_k: int = 5
+    interventions: Interventions = field(default_factory=Interventions)
 
 
 def open_round(facility: Facility, event: RoundOpened, offset: int, rules: Rules) -> OpenRound:

@@ -25,8 +25,8 @@ BASELINE: Final[int | None] = None
 FIRM: Final = 12
 """Points from which limits are no longer a trial."""
 
-LEADERS: Final[frozenset[Rule]] = frozenset({"outside", "two_of_three"})
-"""The rules that leaders are told of. The others are drawn."""
+LEADERS: Final[frozenset[Rule]] = frozenset({"outside", "run", "two_of_three"})
+"""The rules that leaders are told of. All are drawn."""
 
 LEADERS_FROM: Final = 8
 """Points from which leaders are told."""

@@ -16,6 +16,7 @@ from schemas.events import (
     DeadLetter,
     Echo,
     Echoed,
+    Intervention,
     OrganisationUpdated,
     RoundCancelled,
     RoundClosed,
@@ -28,6 +29,7 @@ from schemas.organisation_changes import reordered
 from schemas.topics import Topic
 from stream_processors.steps.admit import OpenRound, admit, withdraw
 from stream_processors.steps.closing import Closing, cancel_round, close_round, longest_seal, most_sizes
+from stream_processors.steps.intervening import keep, recorded
 from stream_processors.steps.retiring import retire
 from stream_processors.steps.rounds import EndedRound, Ending, Facility, Rules, open_round
 
@@ -63,6 +65,7 @@ End = RoundClosed | RoundCancelled
 Sizes = dict[str, dict[str, int]]
 """Form to node to the size of the cohort sealed there."""
 
+OfAFacility = Submission | SubmissionWithdrawn | RoundOpened | End | CohortRetirement | Intervention
 InRound = Submission | SubmissionWithdrawn | RoundOpened | End | CohortRetirement
 
 
@@ -156,13 +159,15 @@ def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequenc
                 return _organisation_updated(story, record, event)
             case SubmissionWithdrawn():
                 return _withdrawn(story, record, event)
+            case Intervention():
+                return _intervention(story, record, event, rules)
             case _:
                 raise DataError(Reason.UNSUPPORTED)
     except DataError as error:
         raise _Refused(error.reason, event) from None
 
 
-def _facility_of(story: Story, event: InRound) -> Facility:
+def _facility_of(story: Story, event: OfAFacility) -> Facility:
     facility = story.facilities.get(event.facility)
     if facility is None:
         raise DataError(Reason.NO_ORGANISATION)
@@ -213,7 +218,7 @@ def _organisation_updated(story: Story, record: Record, event: OrganisationUpdat
     # a signature does not age: an old record sent again must not come back into force
     if event.event_id in facility.organisations:
         raise DataError(Reason.REPEATED_EVENT)
-    facility.organisations.add(event.event_id)
+    facility.organisations[event.event_id] = event.effective_from
     facility.organisation = checked
     return echo
 
@@ -284,6 +289,14 @@ def _cohort_retired(story: Story, record: Record, event: CohortRetirement, rules
     if not echo:
         return NOTHING
     return (Output(Topic.MANIFESTS, retiring.manifest),), (Output(Topic.COHORTS, retiring.retired),), *echo
+
+
+def _intervention(story: Story, record: Record, event: Intervention, rules: Rules) -> Sequence[Stage]:
+    facility = _facility_of(story, event)
+    found = recorded(facility, event, rules.interventions)
+    echo = _echo(story, record, found)
+    keep(facility, found)
+    return ((Output(Topic.COHORTS, found),), *echo) if echo else NOTHING
 
 
 def _echo(story: Story, record: Record, event: Echoed, sizes: Sizes | None = None) -> tuple[Stage, ...]:

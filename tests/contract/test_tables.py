@@ -25,6 +25,7 @@ EXAMPLES: Final = Path(__file__).parents[2] / "schemas" / "examples"
 OPEN_EXAMPLES: Final = (
     "cohorts/valid/cohort.sealed_of_a_unit",
     "cohorts/valid/cohort.retired",
+    "cohorts/valid/intervention.recorded",
     "cohorts/valid/round.sealed",
     "cohorts/valid/round.sealed_of_a_long_round",
     "indicators/valid/indicator_published",
@@ -34,6 +35,7 @@ FROZEN: Final = {
     "0002_retired_cohorts.sql": "0a2a9f146d55b4fcd5d5f076eb27ba49d75489650f2e99be86a997e34f777e92",
     "0003_seasons_and_groups.sql": "b3cc8233914fe78589374cdaab10de8849799e804cbc3867463c7c7f7f63d9c0",
     "0004_series.sql": "f6d52c747fd326c6fac743a2c082d9bbd7253234a5f84960afc9a6f0da9119d9",
+    "0005_interventions.sql": "543e5bbfafa633a0b29fb38f3181dc057abe1156c5a1378c54fb9b6c5357bc61",
 }
 NOT_TO_BE_NAMED: Final = frozenset(
     {"event", "token", "respondent", "tag", "key", "offset", "instant", "time", "timestamp", "source", "revision"}

@@ -134,7 +134,7 @@ class Plants:
 
     def _markers(self) -> list[Sent]:
         """Markers that are refused: for want of a signature, and for what they say."""
-        policy, phrase = {**self._opened["policy"], "k": 3, "headcount_slack": 0.5}, self._name("free text")
+        policy = {**self._opened["policy"], "k": 3, "headcount_slack": 0.5}
         return [
             self._forged(self._opening()),
             *(
@@ -155,8 +155,31 @@ class Plants:
             self._signed(self._marker("round.cancelled", round=self._name("round"))),
             self._signed(self._retirement(reason="other")),
             self._signed(self._retirement(reason=self._name("free text"))),
-            self._signed(self._event("intervention", node="x", on="2026-01-06", kind="x", label=phrase)),
+            *self._interventions(),
             *self._organisations(),
+        ]
+
+    def _interventions(self) -> list[Sent]:
+        """One that is recorded, sent again as it was and once more anew; and those that must not be."""
+        fields = {"node": self._valid["facility"], "on": self._opened["first_answer_date"], "kind": "staffing"}
+        known = {**fields, "label": "added-night-shift"}
+        recorded = self._event("intervention", **known)
+        refused: list[Event] = [
+            known,
+            {**fields, "label": self._name("free text")},
+            {**fields, "kind": self._name("free text"), "label": "x"},
+            {**known, "node": self._name("unit")},
+            {**known, "on": self._day("2091-07-08")},
+            {**known, "on": self._day("2026-13-45")},
+            {**fields, "label": self._name("free text"), "withdrawn": True},
+            {**known, "note": self._name("free text")},
+        ]
+        forged = self._event("intervention", **{**fields, "label": "float-pool"})
+        return [
+            self._signed(recorded),
+            self._signed(recorded),
+            *(self._signed(self._event("intervention", **given)) for given in refused),
+            self._forged(forged),
         ]
 
     def _organisations(self) -> list[Sent]:

@@ -55,7 +55,13 @@ def replayed(lines: Iterable[LogLine]) -> Replay:
 def expected_tables(result: Replay) -> Tables:
     """The rows ClickHouse must hold."""
     found: Tables = {table.name: [] for table in TABLES}
-    open_events: list[BaseModel] = [*result.cohorts, *result.retired, *result.indicators, *result.rounds]
+    open_events: list[BaseModel] = [
+        *result.cohorts,
+        *result.retired,
+        *result.interventions,
+        *result.indicators,
+        *result.rounds,
+    ]
     for event in open_events:
         for table, row in rows(event):
             found[table.name].append(row)

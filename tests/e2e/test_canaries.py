@@ -155,7 +155,7 @@ def _commands(local: Local, folder: Path, given: Path) -> Sinks:
     result, wrong = folder / "result", given / "wrong"
     log = given / "log.jsonl"
     wrong.mkdir()
-    for name in ("cohorts", "retired_cohorts", "indicators", "rounds"):
+    for name in ("cohorts", "retired_cohorts", "interventions", "indicators", "rounds"):
         (wrong / f"{name}.jsonl").write_bytes(log.read_bytes())
     refused, failed = (InputRefused.exit_code,), (FatalError.exit_code,)
     settings = local.settings

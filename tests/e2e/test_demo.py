@@ -89,6 +89,7 @@ def test_simulate_and_dry_run_write_what_they_say(tmp_path: Path) -> None:
     assert names == {
         "cohorts.jsonl",
         "retired_cohorts.jsonl",
+        "interventions.jsonl",
         "indicators.jsonl",
         "rounds.jsonl",
         "closed/manifests.jsonl",

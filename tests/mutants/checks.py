@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from producers.keystore import RoundKeys
 from schemas.clickhouse.tables import TABLES
 from schemas.errors import InputRefused
@@ -50,7 +50,7 @@ def _audited(run: Run, collect: Callable[[Run, Reader], None]) -> str | None:
     reader.closed_evidence()
     try:
         collect(run, reader)
-        report = audit(reader.evidence, definitions())
+        report = audit(reader.evidence, definitions(), acts=interventions().acts())
     except InputRefused as refused:
         return f"refused: {refused}"
     return None if report.verdict == "safe" else _gravest(report)
@@ -60,6 +60,7 @@ def _dry_run(run: Run, reader: Reader) -> None:
     takers = {
         "cohort.sealed": reader.cohort,
         "cohort.retired": reader.retired,
+        "intervention.recorded": reader.intervention,
         "indicator": reader.figure,
         "round.sealed": reader.sealed_round,
     }
@@ -74,6 +75,7 @@ def _deployment(run: Run, reader: Reader) -> None:
     takers = {
         "cohorts": reader.cohort,
         "retired_cohorts": reader.retired,
+        "interventions": reader.intervention,
         "indicators": reader.figure,
         "rounds": reader.round_row,
         "nodes": reader.node_row,

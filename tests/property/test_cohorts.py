@@ -96,7 +96,19 @@ def _without_answers(event: Any) -> Any:
     return event
 
 
-OF_ANSWERS = ("mean", "at_risk", "change")
+OF_ANSWERS = (
+    "mean",
+    "at_risk",
+    "change",
+    "share_change",
+    "round_mean",
+    "round_at_risk",
+    "smoothed",
+    "centre",
+    "limit_low",
+    "limit_high",
+    "signal",
+)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -39,7 +39,11 @@ ANSWER = 918273
 CANARIES = (b"Zebulon", b"Quackenbush", b"cannot sleep", b"c0ffee", b"918273", b"mrs-canary")
 
 RULES_OF_SIGNATURES = Rules(
-    RULES.catalogue, lambda facility, value, signature: signature != FORGED, RULES.audit_key, RULES.code_hash
+    RULES.catalogue,
+    lambda facility, value, signature: signature != FORGED,
+    RULES.audit_key,
+    RULES.code_hash,
+    interventions=RULES.interventions,
 )
 
 
@@ -88,6 +92,12 @@ def retirement(event: Event, **fields: Any) -> Event:
     """A request to retire a cohort of the round."""
     rest = {"round": event["round"], "form": event["form"], "node": event["node"], "reason": "consent"}
     return control(event, "cohort.retirement", **{**rest, **fields})
+
+
+def intervention(event: Event, **fields: Any) -> Event:
+    """What leadership did about the whole facility."""
+    rest = {"node": event["facility"], "on": "2026-10-05", "kind": "staffing", "label": "float-pool"}
+    return control(event, "intervention", **{**rest, **fields})
 
 
 def opening(event: Event, **fields: Any) -> Event:
@@ -213,9 +223,20 @@ BAD_CONTROL: dict[str, Bad] = {
     "leaf without a headcount": lambda event: refused(Reason.BAD_ORGANISATION, organised(event, node(headcount=None))),
     "level twice": lambda event: refused(Reason.BAD_ORGANISATION, organised(event, levels=["facility"] * 2)),
     "another root": lambda event: refused(Reason.BAD_ORGANISATION, organised(event, nodes=[node(parent=None)])),
-    "intervention": lambda event: refused(
-        Reason.UNSUPPORTED,
-        control(event, "intervention", node="mrs-canary", on="2026-10-05", kind="mrs-canary", label="mrs-canary"),
+    "intervention nowhere": lambda event: refused(Reason.UNKNOWN_UNIT, intervention(event, node="mrs-canary")),
+    "intervention in words": lambda event: refused(
+        Reason.UNKNOWN_INTERVENTION, intervention(event, label="mrs-canary")
+    ),
+    "intervention long ago": lambda event: refused(Reason.DAY_TOO_FAR, intervention(event, on="2016-10-05")),
+    "intervention to come": lambda event: refused(Reason.DAY_TOO_FAR, intervention(event, on="2062-10-05")),
+    "intervention on no day": lambda event: refused(Reason.BAD_DATE, intervention(event, on="2026-10-35")),
+    "intervention with a note": lambda event: refused(Reason.BAD_SCHEMA, intervention(event, note=FREE_TEXT)),
+    "intervention never made": lambda event: refused(
+        Reason.NO_INTERVENTION, intervention(event, label="mrs-canary", withdrawn=True)
+    ),
+    "forged intervention": lambda event: refused(Reason.BAD_SIGNATURE, intervention(event), FORGED),
+    "intervention before an organisation": lambda event: refused(
+        Reason.NO_ORGANISATION, intervention({**event, "facility": "st-nowhere"})
     ),
 }
 

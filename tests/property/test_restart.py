@@ -18,6 +18,7 @@ from schemas.events import (
     CohortRetired,
     CohortSealed,
     Echo,
+    InterventionRecorded,
     RetirementManifest,
     RoundCancelled,
     RoundClosed,
@@ -225,13 +226,14 @@ def test_a_worker_killed_after_each_output_of_a_close_seals_the_round_once(seed:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_worker_killed_after_each_output_of_a_retirement_retires_the_cohort_once(seed: int) -> None:
+@pytest.mark.parametrize("kind", [CohortRetired, InterventionRecorded])
+def test_a_worker_killed_after_each_output_of_a_request_does_it_once(kind: type, seed: int) -> None:
     rng = random.Random(2000 + seed)
     log = several_facilities(rng)
     expected = uninterrupted(log)
     echoes = [output.event for output in expected.durable if isinstance(output.event, Echo)]
-    for echo in [echo for echo in echoes if isinstance(echo.event, CohortRetired)][:2]:
-        assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, retirement at {echo.offset}")
+    for echo in [echo for echo in echoes if isinstance(echo.event, kind)][:2]:
+        assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, request at {echo.offset}")
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -250,13 +252,15 @@ def test_the_offset_to_commit_never_passes_the_opening_of_a_round_not_ended(seed
 
 def test_random_logs_seal_rounds_and_refuse_records_in_every_topic() -> None:
     topics: dict[str, int] = defaultdict(int)
-    retired = 0
+    retired = recorded = 0
     for seed in range(0, LOGS, 4):
         cluster = uninterrupted(several_facilities(random.Random(seed)))
         for topic, _ in cluster.written():
             topics[topic] += 1
         retired += sum(isinstance(event, CohortRetired) for _, event in cluster.durable)
+        recorded += sum(isinstance(event, InterventionRecorded) for _, event in cluster.durable)
     assert retired > 3
+    assert recorded > 10
     assert set(topics) == {Topic.MANIFESTS, Topic.COHORTS, Topic.ROUNDS, Topic.DEADLETTERS}
     assert min(topics.values()) > 20
 

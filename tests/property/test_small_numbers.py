@@ -28,6 +28,7 @@ SCORES: Final = "a number of points, not of people"
 RATIO: Final = "a function of bounds and sizes that are published beside it"
 CALENDAR: Final = "a day or a number of rounds, as markers say"
 STATE: Final = "one of three words, and of two where the form is sensitive"
+VERDICT: Final = "one of a few words, a function of figures that are published beside it and before it"
 LEAVES: Final = "a number of places, each of whose cohorts has K or more people"
 SIZE: Final = "a number of people, checked on every event below"
 
@@ -79,10 +80,16 @@ FIELDS: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
         **dict.fromkeys(("leaves_published", "leaves_fielded"), LEAVES),
         "cohorts_retired": "a number of cohorts, each of K or more people",
         "state": STATE,
-        "responses": SIZE,
-        **dict.fromkeys(("at_risk_low", "at_risk_high"), BOUNDS),
+        **dict.fromkeys(("responses", "round_responses"), SIZE),
+        **dict.fromkeys(("at_risk_low", "at_risk_high", "round_at_risk_low", "round_at_risk_high"), BOUNDS),
         **dict.fromkeys(("mean", "mean_low", "mean_high", "change", "change_low", "change_high"), SCORES),
-        **dict.fromkeys(("at_risk_share", "at_risk_share_low", "at_risk_share_high", "coverage"), RATIO),
+        **dict.fromkeys(("round_mean", "smoothed", "centre", "limit_low", "limit_high"), SCORES),
+        **dict.fromkeys(("at_risk_share", "at_risk_share_low", "at_risk_share_high"), RATIO),
+        **dict.fromkeys(("share_change", "share_change_low", "share_change_high"), RATIO),
+        **dict.fromkeys(("coverage", "coverage_change"), RATIO),
+        "limit_points": CALENDAR,
+        "rebased_on": CALENDAR,
+        **dict.fromkeys(("signal", "signal_rules"), VERDICT),
     },
 }
 """Every field that an open event has, at any depth, and why it tells of no small number of people."""
@@ -115,7 +122,7 @@ def small_numbers(result: Replay) -> list[str]:
     return [
         *(f"n {row.n}" for row in result.cohorts if row.n < known[row.facility, row.round, row.form]),
         *(f"at risk {row.at_risk_low}" for row in result.cohorts if _is_small_at_risk(row, result)),
-        *(f"responses {row.responses}" for row in result.indicators if _has_small_responses(row, known)),
+        *(f"responses {count}" for row in result.indicators for count in _small_responses(row, known)),
         *(f"headcount {node.headcount}" for event in result.rounds for node in event.nodes if _is_small(node, event)),
     ]
 
@@ -132,9 +139,9 @@ def _round(row: CohortSealed) -> tuple[str, str]:
     return row.facility, row.round
 
 
-def _has_small_responses(row: Indicator, known: Mapping[tuple[str, str, str], int]) -> bool:
+def _small_responses(row: Indicator, known: Mapping[tuple[str, str, str], int]) -> list[int]:
     least = min(k for (facility, _, form), k in known.items() if (facility, form) == (row.facility, row.form))
-    return row.responses is not None and row.responses < least
+    return [count for count in (row.responses, row.round_responses) if count is not None and count < least]
 
 
 def _is_small(node: NodeState, event: RoundSealed) -> bool:
@@ -173,6 +180,7 @@ def test_a_small_number_in_any_of_its_places_is_noticed() -> None:
         (row, {"at_risk_low": row.n, "at_risk_high": row.n}),
         (figure, {"responses": 1}),
         (figure, {"responses": 0}),
+        (figure, {"round_responses": size - 1}),
         (sealed, {"nodes": (node, *sealed.nodes[1:])}),
         (sealed, {"nodes": (asked, *sealed.nodes[1:])}),
     ]
@@ -193,7 +201,8 @@ def test_every_field_of_an_open_event_is_listed_with_the_reason_why_it_tells_of_
 
 def test_the_numbers_of_people_are_those_that_are_checked() -> None:
     listed = {f"{model.__name__}.{name}" for model, names in FIELDS.items() for name in names if names[name] == SIZE}
-    assert listed == {"CohortSealed.n", "Indicator.responses", "NodeState.headcount", "NodeState.headcount_asked"}
+    responses = {"Indicator.responses", "Indicator.round_responses"}
+    assert listed == {"CohortSealed.n", *responses, "NodeState.headcount", "NodeState.headcount_asked"}
 
 
 def test_open_events_are_those_of_the_open_topics() -> None:

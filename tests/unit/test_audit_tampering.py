@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from schemas.canonical import derived_id, sha256_hex
 from schemas.clickhouse import rows as stored
 from schemas.errors import InputRefused
@@ -194,7 +194,7 @@ def test_a_column_nested_without_end_is_undecided(rows: Published) -> None:
     reader = Reader()
     reader.evidence = rows.evidence()
     reader.unknown_column("cohorts.jsonl", "comment", [nested])
-    assert audit(reader.evidence, definitions()).verdict == "undecided"
+    assert audit(reader.evidence, definitions(), acts=interventions().acts()).verdict == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -247,4 +247,4 @@ def test_rounds_of_an_earlier_version_of_the_tables_are_the_same_as_their_events
     for sealed in list(evidence.rounds):
         kept = replace(sealed.policy, k_sensitive=None, headcount_slack=None)
         evidence.rounds.setdefault(replace(sealed, policy=kept))
-    assert audit(evidence, definitions()).verdict == "safe"
+    assert audit(evidence, definitions(), acts=interventions().acts()).verdict == "safe"

@@ -16,7 +16,15 @@ from schemas.clickhouse.rows import rows
 from schemas.closed import MOST, ZERO, ClosedCount, ClosedCounts
 from schemas.codec import decode, encode
 from schemas.errors import DataError
-from schemas.events import CohortRetired, CohortSealed, FormManifest, NodeState, Outcomes, RoundSealed
+from schemas.events import (
+    CohortRetired,
+    CohortSealed,
+    FormManifest,
+    InterventionRecorded,
+    NodeState,
+    Outcomes,
+    RoundSealed,
+)
 from schemas.indicator import Indicator
 from schemas.policy import Policy
 from schemas.season import Season
@@ -143,7 +151,16 @@ FIELDS: Final = [(kind, *field) for kind, model in MODELS.items() for field in s
 
 
 def test_every_open_event_and_every_field_of_it_is_looked_at() -> None:
-    assert set(MODELS) == {CohortSealed, CohortRetired, Indicator, RoundSealed, NodeState, Policy, Season}
+    assert set(MODELS) == {
+        CohortSealed,
+        CohortRetired,
+        InterventionRecorded,
+        Indicator,
+        RoundSealed,
+        NodeState,
+        Policy,
+        Season,
+    }
     assert {(kind, name) for kind, name, _ in FIELDS} == {(kind, name) for kind in MODELS for name in kind.model_fields}
 
 

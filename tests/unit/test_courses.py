@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.resources import catalogue
+from deploy.library import library
 from schemas.canonical import derived_id
 from schemas.event import State
-from schemas.events import AnyEvent, CohortRetired, CohortSealed, Intervention
+from schemas.events import AnyEvent, CohortRetired, CohortSealed, InterventionRecorded
 from schemas.indicator import Indicator
 from stream_processors.steps.courses import Course, Point, courses, follow
 from stream_processors.steps.history import History, remember
 from stream_processors.steps.indicators import fold
-from stream_processors.steps.spc import chart
-from tests.unit.test_indicators import cohort, sealed
+from stream_processors.steps.spc import LEADERS, LEADERS_FROM, chart
+from tests.unit.test_indicators import PATH, cohort, sealed
 
 FIRST = date(2026, 1, 5)
+CATALOGUE = library().catalogue
 VALUES = st.one_of(st.none(), st.integers(10_000, 50_000))
 
 
@@ -47,20 +48,24 @@ def rounds(totals: Sequence[int | None]) -> list[AnyEvent]:
 def folded(events: Sequence[AnyEvent]) -> list[Indicator]:
     """The indicators of a cohorts topic."""
     history = History()
-    return [one for event in events for one in fold(history, event, catalogue())]
+    return [one for event in events for one in fold(history, event, CATALOGUE)]
 
 
-def intervention(number: int, *, node: str = "surgery", rebase: bool = True, withdrawn: bool = False) -> Intervention:
+def intervention(
+    number: int, *, node: str = "surgery", rebase: bool = True, version: int = 1, taken_back: bool = False
+) -> InterventionRecorded:
     """Something done on the first day of a round, that limits count anew from."""
-    return Intervention(
+    return InterventionRecorded(
         facility="general",
-        event_id=derived_id("intervention", number, node, withdrawn),
+        event_id=derived_id("intervention", number, node, version),
         node=node,
+        path=(*PATH, node)[: (*PATH, node).index(node) + 1],
+        version=version,
         on=day(number),
         kind="staffing",
-        label="more_staff",
+        label="added-posts",
         rebase=rebase,
-        withdrawn=withdrawn,
+        taken_back=taken_back,
     )
 
 
@@ -96,10 +101,11 @@ def test_every_row_says_what_the_chart_of_its_rounds_said_at_the_close(totals: l
         told = None if limits is None else tuple(value / 10_000 for value in limits[:3])
         assert (row.centre, row.limit_low, row.limit_high) == (told or (None, None, None))
         assert row.limit_points == (limits.points if limits else None)
-        if newest.value is None or limits is None or limits.trial:
+        if newest.value is None or limits is None or limits.points < LEADERS_FROM:
             assert (row.signal, row.signal_rules) == (None, ())
         else:
-            assert (row.signal, row.signal_rules) == (newest.signal.kind, newest.signal.rules)
+            assert row.signal == (newest.signal.kind if newest.signal.for_leaders else "common")
+            assert row.signal_rules == tuple(rule for rule in newest.signal.rules if rule in LEADERS)
 
 
 def test_a_round_by_itself_is_told_beside_its_window() -> None:
@@ -117,14 +123,16 @@ def test_limits_count_anew_from_an_intervention_at_the_place_or_above_that_says_
     assert (found[13].centre, found[-1].centre, found[-1].limit_points) == (2.05, 3.1, 14)
     plain = folded([intervention(14, node=node, rebase=False), *events])
     assert {row.rebased_on for row in plain} == {None}
-    assert plain[-1].signal == "concern"
+    assert plain[14].signal == "concern"
 
 
 def test_an_intervention_elsewhere_or_one_taken_back_changes_no_limits() -> None:
     events = rounds([40, 42] * 14)
-    plain = folded(events)
+    plain, back = folded(events), intervention(14, version=2, taken_back=True)
     assert folded([intervention(14, node="imaging"), *events]) == plain
-    assert folded([intervention(14), intervention(14, withdrawn=True), *events]) == plain
+    assert folded([intervention(14), back, *events]) == plain
+    # read in any order, the later version holds
+    assert folded([back, intervention(14), *events]) == plain
 
 
 def test_an_intervention_told_later_acts_on_later_rows_and_rewrites_none() -> None:
@@ -142,20 +150,20 @@ def test_a_history_read_again_goes_on_as_if_it_had_never_stopped(totals: list[in
     some = [event for event in events if isinstance(event, CohortSealed)]
     if some:
         one = data.draw(st.sampled_from(some))
-        events.append(_retired(one))
+        events.append(retired(one))
         events += rounds([*totals, 50])[len(rounds(totals)) :]
     stop = data.draw(st.integers(0, len(events)))
     history = History()
     for event in events[:stop]:
-        remember(history, event, catalogue())
-    again = [one for event in events[stop:] for one in fold(history, event, catalogue())]
+        remember(history, event, CATALOGUE)
+    again = [one for event in events[stop:] for one in fold(history, event, CATALOGUE)]
     assert again == folded(events)[len(folded(events[:stop])) :]
 
 
 def test_after_a_retirement_the_course_is_as_if_that_round_had_been_withheld() -> None:
     events = rounds([40, 90, 44, 46, 48])
-    retired = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r1")
-    again = folded([*events, _retired(retired), *rounds([40, 90, 44, 46, 48, 50])[len(events) :]])
+    gone = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r1")
+    again = folded([*events, retired(gone), *rounds([40, 90, 44, 46, 48, 50])[len(events) :]])
     without = folded(rounds([40, None, 44, 46, 48, 50]))
     names = ("round_mean", "smoothed", "centre", "limit_low", "limit_high", "limit_points", "change", "mean")
     assert [[getattr(row, name) for name in names] for row in again[-5:]] == [
@@ -164,7 +172,7 @@ def test_after_a_retirement_the_course_is_as_if_that_round_had_been_withheld() -
     assert {row.cohorts_retired for row in again[-5:]} == {1}
 
 
-def _retired(row: CohortSealed) -> CohortRetired:
+def retired(row: CohortSealed) -> CohortRetired:
     return CohortRetired(
         facility=row.facility,
         event_id=derived_id("retired", row.round),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from math import sqrt
+from math import sin, sqrt
 
 import pytest
 from hypothesis import assume, given
@@ -77,12 +77,8 @@ def _by_normal_equations(given: Sequence[Point]) -> tuple[float, float, float]:
     return float(fitted[2]), sqrt(total / (len(ys) - 3) * step_variance), float(together)
 
 
-@given(st.lists(st.integers(0, 10**6), min_size=2 * LEAST, max_size=40), st.integers(LEAST, 32), st.integers(1, 90))
-def test_the_step_and_its_interval_are_those_of_the_normal_equations(
-    values: list[int], before: int, every: int
-) -> None:
-    assume(len(values) - before >= LEAST)
-    given = points(values, before, every + 6)
+def _is_that_of_the_normal_equations(values: list[int], before: int, every: int) -> None:
+    given = points(values, before, every)
     step, error, together = _by_normal_equations(given)
     result = effect(given, ON, "higher_is_worse")
     if error < 1e-3:
@@ -97,6 +93,20 @@ def test_the_step_and_its_interval_are_those_of_the_normal_equations(
     assert abs(result.high - (step + half)) <= 0.51 + half * 1e-9
     assert abs(result.autocorrelation - together) < 1e-4
     assert (result.before, result.after, result.left_out) == (before, size - before, 0)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=2 * LEAST, max_size=40), st.integers(LEAST, 32), st.integers(7, 96))
+def test_the_step_and_its_interval_are_those_of_the_normal_equations(
+    values: list[int], before: int, every: int
+) -> None:
+    assume(len(values) - before >= LEAST)
+    _is_that_of_the_normal_equations(values, before, every)
+
+
+def test_the_interval_is_widened_no_further_where_rounds_hardly_differ_from_their_neighbours() -> None:
+    slow = [round(360_000 + 50_000 * sin(at / 8)) for at in range(100)]
+    assert found(slow, 50).autocorrelation > 0.85
+    _is_that_of_the_normal_equations(slow, 50, 30)
 
 
 def test_a_trend_that_was_there_before_is_no_step() -> None:
@@ -135,6 +145,11 @@ def test_an_interval_with_zero_in_it_is_no_clear_change() -> None:
     assert "worse" not in result.sentence
 
 
+@pytest.mark.parametrize(("low", "high", "clear"), [(1, 9, True), (0, 9, False), (-9, 0, False), (-9, -1, True)])
+def test_an_interval_that_ends_at_zero_holds_it(low: int, high: int, clear: bool) -> None:
+    assert Effect((low + high) // 2, low, high, 8, 8, 0, 0.0, "").is_clear is clear
+
+
 @pytest.mark.parametrize(("before", "after", "reason"), [(7, 8, "too_few_before"), (8, 7, "too_few_after")])
 def test_too_few_rounds_on_a_side_are_refused(before: int, after: int, reason: str) -> None:
     values = [350_000 + at % 3 * 1_000 for at in range(before + after)]
@@ -160,6 +175,9 @@ def test_a_round_that_was_open_when_it_began_belongs_to_neither_side() -> None:
     assert isinstance(result, Effect)
     assert (result.before, result.after, result.left_out) == (12, 12, 1)
     assert result.change == found(stepped(-41_000), 12).change
+    unpublished = effect([*whole, open_then._replace(value=None)], ON, "higher_is_worse")
+    assert isinstance(unpublished, Effect)
+    assert unpublished.left_out == 0
     # one that ended the day before is before, one that began on the day is after
     edges = [Point(ON - timedelta(3), ON - timedelta(1), 360_000), Point(ON, ON + timedelta(9), 360_000)]
     sides = effect([*whole, *edges], ON, "higher_is_worse")

@@ -20,6 +20,11 @@ def test_limits_around_one_half_are_those_of_published_tables_of_the_sign_test(n
     assert limits(n, HALF, HALF, TAIL_95) == Range(least, n - least)
 
 
+def test_a_count_that_is_exactly_as_unlikely_as_the_limit_says_is_beyond_it() -> None:
+    share = 1 - TAIL_95
+    assert limits(1, share, share, TAIL_95) == Range(1, 1)
+
+
 def _likely(n: int, share: float, least: int, most: int) -> float:
     return sum(comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(least, most + 1))
 

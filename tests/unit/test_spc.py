@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from stream_processors.steps.spc import FIRM, LEADERS_FROM, RUN, Kind, Limits, Rule, Signal, Track, assurance, chart
+from tests import oracle_spc
 
 UNIT = 10_000
 RNORM: list[int | None] = [
@@ -51,6 +52,26 @@ def test_the_limits_that_nhsrplotthedots_prints() -> None:
     assert not limits.trial
     assert [round(v / UNIT, 2) for v in (limits.lower, limits.upper)] == [-3.01, 3.29]
     assert round(limits.centre / UNIT, 3) == 0.142
+
+
+def test_the_limits_of_a_textbook() -> None:
+    # Montgomery DC, Introduction to Statistical Quality Control, costs of processing a loan: mean 300.5, mean moving
+    # range 7.79, limits 279.78 and 321.22
+    costs = [310, 288, 297, 298, 307, 303, 294, 297, 308, 306, 294, 299, 297, 299, 314, 295, 293, 306, 301, 304]
+    done = track([cost * UNIT for cost in costs])
+    limits = done.limits()
+    assert limits is not None
+    assert limits.centre == 3_005_000
+    assert round(done.range_total / done.ranges / UNIT, 2) == 7.79
+    assert [round(v / UNIT, 2) for v in (limits.lower, limits.upper)] == [279.78, 321.22]
+    assert {one.signal.kind for one in chart([cost * UNIT for cost in costs], "higher_is_worse")} == {"common"}
+
+
+def test_the_second_implementation_screens_as_in_a_worked_example() -> None:
+    # the screen is 3.267 * 2.7 = 8.8209, which the moving range of 9 is not under; the rest is 2 each
+    found = oracle_spc.lines([20, 22, 20, 22, 20, 22, 20, 22, 20, 22, 31], screened=True)
+    assert found is not None
+    assert [round(float(line), 6) for line in (found.mean, *found.limits)] == [21.909091, 16.589091, 27.229091]
 
 
 def test_there_are_no_limits_before_two_points_follow_each_other() -> None:
@@ -148,9 +169,10 @@ def test_leaders_are_told_from_enough_points_on() -> None:
     assert not signal(quiet(LEADERS_FROM)).for_leaders
 
 
-def test_leaders_are_not_told_of_runs_and_trends_alone() -> None:
-    run = signal([*quiet(11), 980, *[1001] * RUN], 12)
-    assert (run.kind, run.rules, run.for_leaders) == ("concern", ("run",), False)
+def test_leaders_are_told_of_three_rules_and_not_of_a_trend_alone() -> None:
+    trend = signal([*quiet(11), 1020, 980, 985, 990, 995, 1001, 1005, 1010], 12)
+    assert (trend.kind, trend.rules, trend.for_leaders) == ("concern", ("trend",), False)
+    assert signal([*quiet(11), 980, *[1001] * RUN], 12).for_leaders
     assert signal([*quiet(12), 1080, 1010, 1080], 12).for_leaders
 
 

@@ -29,7 +29,7 @@ def test_only_cohorts_and_indicators_are_open() -> None:
 
 def test_open_topics_carry_nothing_about_a_person_or_a_delivery() -> None:
     carried = {event for spec in TOPICS if not spec.closed for event in spec.events}
-    assert carried == {"cohort.sealed", "cohort.retired", "round.sealed", "indicator"}
+    assert carried == {"cohort.sealed", "cohort.retired", "intervention.recorded", "round.sealed", "indicator"}
 
 
 def test_an_event_type_travels_on_one_topic() -> None:

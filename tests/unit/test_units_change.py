@@ -47,7 +47,7 @@ class Log:
         self._facility, self._opened = facility, 0
         self.organise(*nodes, levels=levels)
 
-    def _put(self, kind: str, **fields: Any) -> None:
+    def _put(self, kind: str, /, **fields: Any) -> None:
         event_id = derived_id(kind, self._facility, len(self.events))
         self.events.append({"type": kind, "facility": self._facility, "event_id": event_id, **fields})
 
