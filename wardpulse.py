@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "deploy.certificate_commands": ("certificates",),
     "deploy.plan_commands": ("plan",),
     "deploy.instrument_commands": ("instruments",),
+    "deploy.programme_commands": ("programme",),
     "deploy.round_commands": ("rounds",),
     "deploy.edge_commands": ("submit",),
     "deploy.organisation_commands": ("organisation",),

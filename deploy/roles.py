@@ -48,7 +48,7 @@ ROLES: Final = {
         ),
         Role(
             "coordinator",
-            "Opens and closes rounds, retires cohorts, and sends answers; the preview of a close reads submissions.",
+            "Opens and closes rounds, retires cohorts, records interventions, sends answers; previews read them.",
             reads=(Topic.SUBMISSIONS, Topic.ROUNDS, Topic.DEADLETTERS, Topic.COHORTS),
             writes=(Topic.SUBMISSIONS,),
         ),

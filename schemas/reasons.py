@@ -49,7 +49,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "it names a round that had not been opened", "open the round, then redrive; or correct the name", _OPEN
     ),
     Reason.UNKNOWN_FORM: Meaning("it names a form that its round does not field", "correct the mapping; submit anew"),
-    Reason.UNKNOWN_UNIT: Meaning("it names a unit that its round does not cover", "correct the mapping; submit anew"),
+    Reason.UNKNOWN_UNIT: Meaning(
+        "it names a unit that its round does not cover, or that the organisation does not have",
+        "correct the mapping; submit anew",
+    ),
     Reason.UNKNOWN_ITEM: Meaning("it answers an item that the form does not have", "correct the mapping; submit anew"),
     Reason.WRONG_FORM_VERSION: Meaning(
         "it was made for another version of the instrument",

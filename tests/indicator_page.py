@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests import effects, false_alarms
+from tests import effects, false_alarms, truth
 from tests.programme import in_page
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "indicators.md"
-TABLES: Final[Mapping[str, Callable[[], str]]] = {**false_alarms.TABLES, **effects.TABLES}
+TABLES: Final[Mapping[str, Callable[[], str]]] = {**false_alarms.TABLES, **effects.TABLES, **truth.TABLES}
 
 
 def with_tables(page: str) -> str:

@@ -5,8 +5,7 @@ answers a round or does not; what is published goes through the product's own co
 docs/indicators.md.
 """
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, hypot
 from random import Random
@@ -239,8 +238,7 @@ def _result(intervals: Iterable[Interval]) -> Result:
 def table(response: Response, seeds: Iterable[int] = SEEDS, each: int = 20) -> str:
     """The table of docs/indicators.md for one kind of response."""
     head = ["answers a round", "outcome", "rounds", "holds the truth", "width", "uncoded: holds", "uncoded: width"]
-    lines = [head, ["---"] * len(head), *map(list, _rows(response, list(seeds), each))]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return _table(head, _rows(response, list(seeds), each))
 
 
 def _rows(response: Response, seeds: Sequence[int], each: int) -> Iterator[tuple[str, ...]]:
@@ -260,6 +258,41 @@ def _row(band: str, outcome: str, rounds: int, found: Result) -> tuple[str, ...]
     return band, outcome, str(rounds), covered, width, uncoded, width_uncoded
 
 
-if __name__ == "__main__":
-    for kind in ("independent", "dependent"):
-        sys.stdout.write(f"response {kind}\n{table(kind)}\n")
+def table_of_changes(seeds: Iterable[int] = SEEDS, each: int = 20) -> str:
+    """Intervals of changes, of the mean and of the share."""
+    rows = [
+        _row_of_changes(band, outcome, rounds, shift, of_changes(World(answers, usual, rounds), logits, seeds, each))
+        for outcome, usual in OUTCOMES.items()
+        for shift, logits in SHIFTS.items()
+        for rounds in WINDOWS
+        for band, answers in SIZES.items()
+    ]
+    head = ["answers a round", "outcome", "change", "rounds", "mean: holds", "width", "share: holds", "width"]
+    return _table(head, rows)
+
+
+def _row_of_changes(band: str, outcome: str, rounds: int, shift: str, found: Changes) -> list[str]:
+    mean_, share = f"{100 * found.mean_covered:.1f} %", f"{100 * found.share_covered:.1f} %"
+    widths = f"{found.mean_width:.2f} of 4", f"{100 * found.share_width:.0f} points"
+    return [band, outcome, shift, str(rounds), mean_, widths[0], share, widths[1]]
+
+
+def table_of_simulator(seeds: Iterable[int] = SEEDS) -> str:
+    """Units and hospitals of the product's simulator."""
+    rows = [
+        [name, str(found.intervals), f"{100 * found.covered:.1f} %", f"{100 * found.width:.0f} points"]
+        for name, found in zip(("units", "hospitals"), of_simulator(seeds), strict=True)
+    ]
+    return _table(["of", "intervals", "holds the truth", "width"], rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
+
+
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "independent": lambda: table("independent"),
+    "dependent": lambda: table("dependent"),
+    "changes": table_of_changes,
+    "simulator": table_of_simulator,
+}

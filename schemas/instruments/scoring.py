@@ -6,7 +6,7 @@ the rounding, by comparing integers.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
@@ -192,18 +192,6 @@ class Form:
         """
         if self.gate is not None:
             return self._gated(self.gate, answers)
-        return self._scored(answers)
-
-    def _gated(self, gate: Gate, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
-        scores = self._scored({item: raw for item, raw in answers.items() if item != gate.item})
-        first = answers.get(gate.item)
-        if first is None:
-            return None
-        if not gate.low <= first <= gate.high:
-            raise DataError(Reason.ANSWER_OUT_OF_RANGE)
-        return scores if first == gate.opens else self._lowest
-
-    def _scored(self, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
         sums: list[int] = []
         used = 0
         for scale in self._values:
@@ -223,6 +211,20 @@ class Form:
         if key not in self._scores:
             self._scores[key] = self._score(sums)
         return self._scores[key]
+
+    def _gated(self, gate: Gate, answers: Mapping[str, int]) -> tuple[Score, ...] | None:
+        scores = self._behind.score({item: raw for item, raw in answers.items() if item != gate.item})
+        first = answers.get(gate.item)
+        if first is None:
+            return None
+        if not gate.low <= first <= gate.high:
+            raise DataError(Reason.ANSWER_OUT_OF_RANGE)
+        return scores if first == gate.opens else self._lowest
+
+    @cached_property
+    def _behind(self) -> "Form":
+        """What is asked once the gate is open."""
+        return replace(self, gate=None)
 
     def _score(self, sums: list[int]) -> tuple[Score, ...] | None:
         pairs = zip(sums[::2], sums[1::2], strict=True)

@@ -11,6 +11,7 @@ from stream_processors.audit import (
     headcounts,
     identities,
     interventions,
+    keys,
     membership,
     outcomes,
     places,
@@ -38,7 +39,8 @@ def audit(
 
     InputRefused if the evidence is not whole: a tree with a gap, a manifest that lacks a part, a row without one.
     """
-    report, known = Report(), scales(definitions)
+    read = tuple(definitions)
+    report, known = Report(), scales(read)
     order_of_rounds(evidence)
     checks: list[tuple[str, int, Callable[[], Iterator[Finding]]]] = [
         (identities.CHECK, len(evidence.cohorts), lambda: identities.findings(evidence)),
@@ -51,6 +53,7 @@ def audit(
         (calendar.CHECK, len(evidence.rounds), lambda: calendar.findings(evidence)),
         (seasons.CHECK, len(evidence.rounds), lambda: seasons.findings(evidence)),
         (sensitive.CHECK, len(evidence.rounds), lambda: sensitive.findings(evidence, known.values())),
+        (keys.CHECK, len(evidence.keys), lambda: keys.findings(evidence, read)),
         (sinks.CHECK, sum(1 for _ in evidence.rows()), lambda: sinks.findings(evidence)),
         (interventions.CHECK, len(evidence.interventions), lambda: interventions.findings(evidence, acts)),
         (figures.CHECK, len(evidence.figures), lambda: figures.findings(evidence, known)),

@@ -254,6 +254,17 @@ class Sealed(OfAForm):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """With which key a round says that a form was scored, as a hash."""
+
+    at: str
+    facility: str
+    round: str
+    form: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """A column or table that the contract does not have, with a value of it."""
 
@@ -285,6 +296,7 @@ class Evidence:
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     retirements: dict[str, int] = field(default_factory=dict)
+    keys: list[KeyRow] = field(default_factory=list)
     extras: list[Extra] = field(default_factory=list)
 
     def rows(self) -> Iterator[OpenRow]:

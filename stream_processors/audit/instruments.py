@@ -66,7 +66,7 @@ def _scales(definition: Definition) -> Iterator[AskedScale]:
 
 def _scale(definition: Definition, form: str, name: str) -> AskedScale:
     rules = definition["scales"][name]
-    lows, highs = zip(*(_limits(definition, item) for item in rules["items"]), strict=True)
+    lows, highs = zip(*(limits(definition, item) for item in rules["items"]), strict=True)
     items = len(lows)
     sides: dict[bool, set[int]] = {True: set(), False: set()}
     for answered in range(rules.get("min_answered") or items, items + 1):
@@ -88,10 +88,11 @@ def _scale(definition: Definition, form: str, name: str) -> AskedScale:
     )
 
 
-def _limits(definition: Definition, item: int) -> tuple[int, int]:
+def limits(definition: Definition, item: int) -> tuple[int, int]:
+    """The smallest and the largest answer to an item."""
     answers = definition["answers"]
-    limits: Mapping[str, int] = (answers.get("other") or {}).get(item) or answers
-    return limits["min"], limits["max"]
+    own: Mapping[str, int] = (answers.get("other") or {}).get(item) or answers
+    return own["min"], own["max"]
 
 
 def _is_at_risk(score: Fraction, rules: Definition) -> bool:

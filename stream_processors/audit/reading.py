@@ -25,6 +25,7 @@ from stream_processors.audit.evidence import (
     Extra,
     FigureRow,
     InterventionRow,
+    KeyRow,
     Membership,
     NodeRow,
     Number,
@@ -94,6 +95,7 @@ SEALED: Final = (
     "policy",
     "policy_hash",
     "season",
+    "scoring_keys",
     "nodes",
 )
 SEASON: Final = ("id", "first", "last", "long_below", "calendar")
@@ -195,6 +197,10 @@ class Reader:
                     heads = (None, None) if alone else _heads(node)
                     name = (row.text("facility"), row.text("round"), form)
                     self._node(node, *name, state if isinstance(state, str) else "", heads)
+        for form, key in (row.mapping("scoring_keys") if "scoring_keys" in row.raw else {}).items():
+            self.evidence.keys.append(
+                KeyRow(at, row.text("facility"), row.text("round"), form, key if isinstance(key, str) else "")
+            )
         for part in (row, policy, *nodes, *([season] if season else [])):
             self._extras(part)
         for node in nodes:

@@ -8,6 +8,7 @@ from tests.mutants.rounds import STORY
 from tests.mutants.sealing import CLOSING
 from tests.mutants.totals import ROLLUP
 
+INTERVENING: Final = "stream_processors.steps.intervening"
 PSEUDONYM: Final = "producers.pseudonym"
 ROWS: Final = "schemas.clickhouse.rows"
 
@@ -37,6 +38,11 @@ MUTANTS: Final = (
         "show headcounts below K",
         AUDITOR,
         (Edit(ROLLUP, "return heads if heads >= self._size else BELOW_K", "return heads"),),
+    ),
+    Mutant(
+        "take interventions in anybody's words",
+        AUDITOR,
+        (Edit(INTERVENING, "if not catalogue.has(request.kind, request.label):", "if catalogue.version < 0:"),),
     ),
     Mutant("store outcome counts in ClickHouse", AUDITOR, (Edit(ROWS, _NO_ROWS, _ROWS_OF_OUTCOMES + _NO_ROWS),)),
     Mutant(

@@ -45,7 +45,7 @@ class Story:
     random: Random
     log: Log = field(default_factory=list)
 
-    def add(self, kind: str, **fields: Any) -> Event:
+    def add(self, kind: str, /, **fields: Any) -> Event:
         """An event at the end of the log."""
         id_ = f"{self.random.getrandbits(128):032x}"
         event_id = "-".join((id_[:8], id_[8:12], id_[12:16], id_[16:20], id_[20:]))
@@ -144,6 +144,7 @@ def hospital() -> Log:
     _small_round(story)
     _cancelled_round(story)
     _refused_rounds(story)
+    _interventions(story)
     return story.log
 
 
@@ -206,6 +207,14 @@ def _refused_rounds(story: Story) -> None:
         story.close(opened)
 
 
+def _interventions(story: Story) -> None:
+    """What was done, and taken back; one that is told in words is refused."""
+    act = {"node": "ward-1", "on": MONDAY.isoformat(), "kind": "staffing", "label": "float-pool"}
+    story.add("intervention", **act)
+    story.add("intervention", **act, withdrawn=True)
+    story.add("intervention", **{**act, "label": "dr-huber-left"})
+
+
 @dataclass(frozen=True)
 class Interrupted:
     """A log, after how many records the worker is started again, and which record is erased meanwhile."""
@@ -231,6 +240,21 @@ def interrupted() -> Interrupted:
     return Interrupted(story.log, records, story.log.index(people[3]))
 
 
+@cache
+def course() -> Log:
+    """Ten rounds of one unit, one of them withheld, and something done there that limits do not count anew from."""
+    story = Story(Random(3))
+    story.organisation()
+    for week in range(10):
+        if week == 3:
+            day = (MONDAY + timedelta(days=7 * week)).isoformat()
+            story.add("intervention", node="icu", on=day, label="added-posts")["kind"] = "staffing"
+        opened = story.open(f"2026-R{week:02}", ["sib5"], week=week)
+        story.crowd(opened, "sib5", {"icu": 5 if week == 4 else 13})
+        story.close(opened)
+    return story.log
+
+
 def _simulated() -> Log:
     return [json.loads(line.value) for line in lines(Simulation(facilities=1, staff=150, rounds=2, seed=3, clean=True))]
 
@@ -243,6 +267,7 @@ def logs() -> Mapping[str, Log]:
 
 def _logs() -> Iterator[tuple[str, Log]]:
     yield "hospital", hospital()
+    yield "course", course()
     yield from season_logs()
     yield "simulated", _simulated()
     for seed in range(RANDOM_LOGS):

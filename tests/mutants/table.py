@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.mutants import calendars, closed, rounds, sealing, sensitive, totals
+from tests.mutants import calendars, closed, courses, rounds, sealing, sensitive, totals
 from tests.mutants.harness import Mutant, caught
 
 MUTANTS: Final = {
@@ -17,6 +17,7 @@ MUTANTS: Final = {
         *rounds.MUTANTS,
         *calendars.MUTANTS,
         *totals.MUTANTS,
+        *courses.MUTANTS,
         *closed.MUTANTS,
     )
 }

@@ -226,23 +226,14 @@ def test_a_worker_killed_after_each_output_of_a_close_seals_the_round_once(seed:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_worker_killed_after_each_output_of_a_retirement_retires_the_cohort_once(seed: int) -> None:
+@pytest.mark.parametrize("kind", [CohortRetired, InterventionRecorded])
+def test_a_worker_killed_after_each_output_of_a_request_does_it_once(kind: type, seed: int) -> None:
     rng = random.Random(2000 + seed)
     log = several_facilities(rng)
     expected = uninterrupted(log)
     echoes = [output.event for output in expected.durable if isinstance(output.event, Echo)]
-    for echo in [echo for echo in echoes if isinstance(echo.event, CohortRetired)][:2]:
-        assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, retirement at {echo.offset}")
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_worker_killed_after_each_output_of_an_intervention_records_it_once(seed: int) -> None:
-    rng = random.Random(3000 + seed)
-    log = several_facilities(rng)
-    expected = uninterrupted(log)
-    echoes = [output.event for output in expected.durable if isinstance(output.event, Echo)]
-    for echo in [echo for echo in echoes if isinstance(echo.event, InterventionRecorded)][:2]:
-        assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, recorded at {echo.offset}")
+    for echo in [echo for echo in echoes if isinstance(echo.event, kind)][:2]:
+        assert_same(killed_at_every_step(log, echo.offset, rng), expected, f"seed {seed}, request at {echo.offset}")
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.resources import catalogue, definitions
 from schemas.instruments.scoring import Scale, Score
-from stream_processors.audit import coding
+from stream_processors.audit import coding, keys
 from stream_processors.audit.coding import Row
 from stream_processors.audit.instruments import AskedScale, scales
 from stream_processors.steps.coding import code
@@ -52,6 +52,11 @@ def test_the_auditor_works_out_the_same_scales() -> None:
                 assert asked.at_risk is not None
                 assert (asked.at_risk.low, asked.at_risk.high) == scale.at_risk_range
                 assert (asked.other.low, asked.other.high) == scale.not_at_risk_range
+
+
+def test_the_auditor_works_out_the_same_scoring_keys() -> None:
+    worked_out = {form: keys._key(one, form) for one in definitions() for form in one["forms"]}
+    assert worked_out == {form.id: form.key_hash for form in catalogue().values()}
 
 
 @pytest.mark.parametrize("guard", [1, 2])

@@ -29,7 +29,7 @@ def audited(*words: str | Path) -> tuple[int, str]:
 def results(tmp_path: Path) -> Path:
     """The results of a dry run."""
     events, out = tmp_path / "events.jsonl", tmp_path / "results"
-    events.write_bytes(b"".join(line.value + b"\n" for line in lines(Simulation(1, 300, 3, 4))))
+    events.write_bytes(b"".join(line.value + b"\n" for line in lines(Simulation(1, 300, 5, 4))))
     run("dry-run", events, "--out", out)
     return out
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from stream_processors.audit import seasons
 from stream_processors.audit.disclosure import audit
 from stream_processors.audit.reading import Reader
@@ -162,7 +162,7 @@ def test_a_stored_round_of_the_long_calendar_without_a_season_is_found(rows: Pub
     empty = {"sensitive_forms": [], "sensitive": False, "season": "", "season_first": None, "season_last": None}
     policy = of(rows, "long")["policy"]
     reader.round_row({**policy, **empty, **terms, **own, "long_below": None}, "ClickHouse table rounds")
-    report = audit(reader.evidence, definitions())
+    report = audit(reader.evidence, definitions(), acts=interventions().acts())
     assert "names no season" in only(report, seasons.CHECK).what
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from schemas.canonical import sha256_hex
 from schemas.clickhouse import rows as stored
 from stream_processors.audit.disclosure import audit
@@ -70,7 +70,7 @@ def test_stored_rows_and_events_are_the_same_and_safe(events: Callable[[], list[
     own = published(result).evidence()
     evidence = _taken(result, published(result).evidence())
     assert (evidence.rounds, evidence.nodes, evidence.figures) == (own.rounds, own.nodes, own.figures)
-    report = audit(evidence, definitions())
+    report = audit(evidence, definitions(), acts=interventions().acts())
     assert (report.verdict, report.findings) == ("safe", [])
 
 
@@ -89,7 +89,7 @@ def test_rows_of_tables_that_had_fewer_columns_are_read_with_what_they_tell() ->
     result = replayed([record({"surgery/ward-1": 40, "imaging/ct": 30}), opening(["ct", "ward-1"]), closing()])
     evidence = Evidence()
     evidence.memberships = published(result).evidence().memberships
-    report = audit(_taken(result, evidence, _earlier), definitions())
+    report = audit(_taken(result, evidence, _earlier), definitions(), acts=interventions().acts())
     assert (report.verdict, report.findings) == ("safe", [])
     assert {node.asked_heads for node in evidence.nodes} == {70, 40, 30}
     assert not any(node.tells_asked for node in evidence.nodes)
@@ -104,5 +104,5 @@ def test_a_stored_round_that_is_not_as_it_was_emitted_is_a_second_version(column
     def changed(row: Raw) -> Raw:
         return row | ({column: value} if column in row and row.get("round") == "short" and "k" in row else {})
 
-    report = audit(_taken(result, published(result).evidence(), changed), definitions())
+    report = audit(_taken(result, published(result).evidence(), changed), definitions(), acts=interventions().acts())
     assert any("sealed twice, with other terms" in one.what for one in report.findings if one.check == "one version")

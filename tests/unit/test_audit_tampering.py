@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.resources import definitions
+from deploy.resources import definitions, interventions
 from schemas.canonical import derived_id, sha256_hex
 from schemas.clickhouse import rows as stored
 from schemas.errors import InputRefused
@@ -96,6 +96,11 @@ def _uncounted(rows: Published) -> None:
     outcomes["withheld"] += 1
 
 
+def _another_key(keys: Raw) -> None:
+    first, second = sorted(keys)
+    keys[first] = keys[second]
+
+
 CASES: list[tuple[str, Callable[[Published], object]]] = [
     ("a token as the name of a node", lambda rows: _leaf(rows).update(name=TOKEN)),
     ("a token in capitals", lambda rows: _leaf(rows).update(name=TOKEN.upper())),
@@ -105,6 +110,10 @@ CASES: list[tuple[str, Callable[[Published], object]]] = [
     ("a state of a form that was not asked", lambda rows: _leaf(rows)["states"].update(late="seven")),
     ("a column that calls itself a hash", lambda rows: rows.cohorts[0].update(row_hash=TOKEN)),
     ("a hash in a nested object", lambda rows: rows.rounds[0]["policy"].update(row_hash=TOKEN)),
+    ("a token as a scoring key", lambda rows: rows.rounds[0]["scoring_keys"].update(sib5=TOKEN)),
+    ("a token as the name of a form with a key", lambda rows: rows.rounds[0]["scoring_keys"].update({TOKEN: TOKEN})),
+    ("a scoring key of some forms alone", lambda rows: rows.rounds[0]["scoring_keys"].pop("sib5")),
+    ("a scoring key of another form", lambda rows: _another_key(rows.rounds[0]["scoring_keys"])),
     ("a headcount under zero", lambda rows: _leaf(rows).update(headcount=-7)),
     ("half a person", lambda rows: _leaf(rows).update(headcount=Fraction(61, 2))),
     ("a retired cohort that never was", lambda rows: _retire(rows, cohort_id="anna said 7")),
@@ -185,7 +194,7 @@ def test_a_column_nested_without_end_is_undecided(rows: Published) -> None:
     reader = Reader()
     reader.evidence = rows.evidence()
     reader.unknown_column("cohorts.jsonl", "comment", [nested])
-    assert audit(reader.evidence, definitions()).verdict == "undecided"
+    assert audit(reader.evidence, definitions(), acts=interventions().acts()).verdict == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -238,4 +247,4 @@ def test_rounds_of_an_earlier_version_of_the_tables_are_the_same_as_their_events
     for sealed in list(evidence.rounds):
         kept = replace(sealed.policy, k_sensitive=None, headcount_slack=None)
         evidence.rounds.setdefault(replace(sealed, policy=kept))
-    assert audit(evidence, definitions()).verdict == "safe"
+    assert audit(evidence, definitions(), acts=interventions().acts()).verdict == "safe"

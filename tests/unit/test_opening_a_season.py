@@ -124,7 +124,7 @@ BEGUN = (marker(["mri", "ward-2"], "long", terms("long")),)
         (("--form", "phq_2", *SHORT[2:], *DATES), BEGUN, "open a round without a season for it"),
         ((*SHORT, *DATES, "--sensitive", "sib5"), BEGUN, "open a round without a season for it"),
         (("--form", "sib5", *DATES, "--sensitive", "cbi.work"), (), "--sensitive cbi.work: the round does not field"),
-        (("--form", "phq-2", *DATES), (), "phq-2 is not a known form: use one of cbi.client, .* phq_2, sib5"),
+        (("--form", "phq-2", *DATES), (), "phq-2 is not a known form: use one of cbi.client, .* phq_2, .* sib5, "),
         (("--form", "sib5", *DATES, "--k-sensitive", "19"), (), "k_sensitive is under its floor of 20"),
     ],
 )
