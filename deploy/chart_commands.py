@@ -165,7 +165,7 @@ def chart_table(found: PlacesCourse, target: float | None = None, references: Se
         padding=(0, 1, 0, 0),
     )
     for name in ("round", "from", "answers", "mean", "smoothed", "limits", "what the chart says"):
-        table.add_column(name, justify="left" if name in ("round", "what the chart says") else "right")
+        table.add_column(name, justify="left" if name in ("round", "what the chart says") else "right", overflow="fold")
     for row, one in zip(found.rounds, found.judged, strict=True):
         table.add_row(*_line(row, one))
     return table

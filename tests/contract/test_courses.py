@@ -160,6 +160,14 @@ def test_what_is_not_there_is_refused_with_what_to_do(tmp_path: Path, words: tup
         said(address, words[0], "--facility", "general", *words[1:])
 
 
+def test_where_the_terminal_is_narrow_no_round_and_no_figure_is_cut_short(tmp_path: Path) -> None:
+    with Database.connect(stored(tmp_path, rounds(STEADY))) as database:
+        found = course(database, WARD)
+    out = StringIO()
+    Console(width=44, file=out).print(chart_table(found))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out.getvalue()
+
+
 @pytest.mark.parametrize("target", ["0.9", "5.1", "nan", "inf", "-1e300"])
 def test_a_target_that_is_not_on_the_scale_is_refused(tmp_path: Path, target: str) -> None:
     words = ("chart", "--facility", "general", "--node", "ward-1", "--form", "sib5", "--target", target)
