@@ -186,7 +186,7 @@ def test_a_database_of_an_earlier_version_is_told_as_such(tmp_path: Path, words:
     address = f"chdb:{tmp_path}"
     with Database.connect(address) as database:
         database.migrate(migrations()[:3])
-    with pytest.raises(SinkUnavailable, match="those of another version: wardpulse db migrate"):
+    with pytest.raises(SinkUnavailable, match=r"those of another version \(Code: 47\): wardpulse db migrate"):
         said(address, *words, "--facility", "general", "--form", "sib5")
 
 
@@ -228,6 +228,15 @@ def test_compare_says_which_units_differ_by_more_than_chance_and_gives_quarters(
     text = said(address, "compare", "--facility", "general", "--form", "sib5").stdout
     assert re.search(r"Ward bad\s+60\s+2\.80\s+4\s+80%\s+\S+\s+above 99\.8 %", text)
     assert re.search(r"Ward none\s.*no figures of its own", text)
+
+
+def test_a_round_whose_cohorts_were_all_retired_is_not_the_last_that_published(tmp_path: Path) -> None:
+    events = rounds(STEADY[:3])
+    last = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r2")
+    address, words = stored(tmp_path, [*events, retired(last)]), ("compare", "--facility", "general", "--form", "sib5")
+    assert {row["round"] for row in json.loads(said(address, *words, "--json").stdout)} == {"r1"}
+    with pytest.raises(InputRefused, match="no round r2 of sib5 has published figures"):
+        said(address, *words, "--round", "r2")
 
 
 def test_effect_is_a_sentence_and_is_refused_with_too_few_rounds(tmp_path: Path) -> None:
