@@ -15,6 +15,7 @@ from deploy.output import AsJson, print_json, printable, working
 from deploy.resources import interventions
 from deploy.settings import Settings
 from schemas.errors import InputRefused
+from schemas.instruments.enabled import known_forms
 from schemas.instruments.model import Reference
 from schemas.instruments.scoring import Catalogue, Scale
 from stream_processors.database import Database
@@ -102,15 +103,29 @@ def _chart(
 ) -> None:
     settings = Settings.read(os.environ)
     library = library_of(settings)
-    scales = scales_of(library.catalogue, form, scale)
+    forms = known_forms(library.catalogue)
+    scales = scales_of(forms, form, scale)
+    for one in scales:
+        _check_target(target, one)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         found = [course(database, Series(facility, node, form, one, calendar, staff_group)) for one in scales]
     if as_json:
         print_json([row for one in found for row in chart_rows(one)])
         return
-    references = library.by_id[library.catalogue[form].instrument].scales
+    references = library.by_id[forms[form].instrument].scales
     for one in found:
         Console().print(chart_table(one, target, references[one.series.scale.id].reference))
+
+
+def _check_target(target: float | None, scale: Scale) -> None:
+    low, high = _ends(scale)
+    # also refused is what is no number
+    if target is not None and not low <= target <= high:
+        raise InputRefused(f"target {target:g} is not on scale {scale.id}, which runs from {low:g} to {high:g}")
+
+
+def _ends(scale: Scale) -> tuple[float, float]:
+    return float(scale.published(scale.score_min, 1)), float(scale.published(scale.score_max, 1))
 
 
 def chart_rows(found: PlacesCourse) -> list[dict[str, Any]]:
@@ -138,12 +153,13 @@ def _now(one: Judged) -> dict[str, Any]:
 def chart_table(found: PlacesCourse, target: float | None = None, references: Sequence[Reference] = ()) -> Table:
     """A course for people; `references` are figures published elsewhere on its scale."""
     scale = found.series.scale
-    low, high = (float(scale.published(score, 1)) for score in (scale.score_min, scale.score_max))
+    low, high = _ends(scale)
     where = f"{found.series.node}{f', all {found.series.staff_group}' if found.series.staff_group else ''}"
     table = Table(
         title=f"{where}: {found.series.form} {scale.id}, mean of single rounds, {low:g}-{high:g}, "
         f"{scale.direction.replace('_', ' ')}",
-        caption="\n".join(_notes(found, target, references)),
+        # what instruments say of others comes from files: it is no markup and steers no terminal
+        caption="\n".join(escape(printable(note)) for note in _notes(found, target, references)),
         caption_justify="left",
         box=None,
         padding=(0, 1, 0, 0),
@@ -224,7 +240,7 @@ def _compare(
     as_json: AsJson = False,
 ) -> None:
     settings = Settings.read(os.environ)
-    scales = scales_of(library_of(settings).catalogue, form, scale)
+    scales = scales_of(known_forms(library_of(settings).catalogue), form, scale)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         found = [(one, one_round(database, facility, form, one, round_)) for one in scales]
     if not any(rows for _, rows in found):

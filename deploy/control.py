@@ -19,6 +19,7 @@ from schemas.events import AnyEvent, DeadLetter, Echo
 from schemas.topics import Topic
 from stream_processors.kafka_log import KafkaLog, LogRecord
 from stream_processors.steps.ledger import Ledger, ledger
+from stream_processors.steps.restart import JUDGED_BY_SETTINGS
 
 ANSWER_SECONDS: Final = 120.0
 KEPT_SECONDS: Final = 30.0
@@ -101,11 +102,12 @@ class Control:
         events = _events(record.value for record in self.log.read(self.topic(Topic.ROUNDS), partition))
         return [event for event in events if isinstance(event, Echo)]
 
-    def unsigned(self, partition: int) -> list[DeadLetter]:
-        """What the worker has refused in a partition for its signature."""
+    def refused(self, partition: int) -> list[DeadLetter]:
+        """What the worker has refused in a partition, whatever keys and instruments are known by now."""
         name = self.topic(Topic.DEADLETTERS)
         records = self.log.read(name, partition, self.log.bounds(name, partition).start)
-        marked = (record.value for record in records if Reason.BAD_SIGNATURE.encode() in (record.value or b""))
+        reasons = [reason.encode() for reason in (Reason.BAD_SIGNATURE, *JUDGED_BY_SETTINGS)]
+        marked = (record.value for record in records if any(reason in (record.value or b"") for reason in reasons))
         return [event for event in _events(marked) if isinstance(event, DeadLetter)]
 
     def records_of(self, topic: Topic, facility: str) -> Iterator[LogRecord]:

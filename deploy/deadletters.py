@@ -17,7 +17,7 @@ from schemas.reasons import MEANINGS
 from schemas.topics import Topic
 from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.again import Prospect, prospects
-from stream_processors.steps.restart import resume, unsigned_offsets
+from stream_processors.steps.restart import refused_offsets, resume
 from stream_processors.steps.story import Record, advance
 
 _GROUPED: Final = ("facility", "round", "form", "source", "reason", "outcome")
@@ -124,8 +124,8 @@ def send(found: Sequence[Prospect], control: Control, sent: Callable[[], None]) 
 def _plan_partition(control: Control, partition: int, offsets: set[int], wanted: Filter, found: Plan) -> None:
     name = control.topic(Topic.SUBMISSIONS)
     echoes = control.echoes(partition)
-    past: list[Echo | DeadLetter] = [*echoes, *control.unsigned(partition)]
-    story, start = resume(echoes, committed=None, unsigned=unsigned_offsets(past))
+    past: list[Echo | DeadLetter] = [*echoes, *control.refused(partition)]
+    story, start = resume(echoes, committed=None, refused=refused_offsets(past))
     bounds = control.log.bounds(name, partition)
     found.left["its record is no longer in the log"] += sum(offset < bounds.start for offset in offsets)
     last: dict[bytes, LogRecord] = {}

@@ -15,6 +15,7 @@ from deploy.output import AsJson, print_json, print_rows, printable, working
 from deploy.round_options import DATE, Facility, Yes, announce, ask
 from deploy.rounds import today
 from deploy.settings import Settings
+from schemas.instruments.enabled import known_forms
 from stream_processors.database import Database
 from stream_processors.steps.effect import NoEffect
 
@@ -123,7 +124,7 @@ def _effect(
     as_json: AsJson = False,
 ) -> None:
     settings = Settings.read(os.environ)
-    scales = scales_of(library_of(settings).catalogue, form, scale)
+    scales = scales_of(known_forms(library_of(settings).catalogue), form, scale)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         courses = [course(database, Series(facility, node, form, one, calendar)) for one in scales]
     found = {one.series.scale.id: one.effect(on.date()) for one in courses}

@@ -114,7 +114,7 @@ def _read(path: Path) -> tuple[Instrument, Mapping[str, Any]]:
         raise InputRefused(f"{path}: cannot be read ({error.strerror}): correct it, or take it away") from None
     if size > MOST_BYTES:
         raise InputRefused(f"{path}: is longer than an instrument can be, {MOST_BYTES} bytes: is it the right file?")
-    content = parse_yaml(path)
+    content = parse_yaml(path, plain=True)
     try:
         instrument = Instrument.model_validate(content)
     except ValidationError as error:

@@ -107,7 +107,7 @@ def preview(control: Control, keystore: Keystore, name: str) -> tuple[Outlook, .
     number = partition_of(keystore.facility, len(log.partitions(topic)))
     echoes = control.echoes(number)
     records = (Record(*record) for record in log.read(topic, number, resume(echoes, committed=None)[1]))
-    past: list[Echo | DeadLetter] = [*echoes, *control.unsigned(number)]
+    past: list[Echo | DeadLetter] = [*echoes, *control.refused(number)]
     opened = open_round_of(past, records, keystore.facility, name, recorded_rules())
     if opened is None:
         raise refusal(f"round {name} of {keystore.facility}", Reason.UNKNOWN_ROUND)

@@ -26,6 +26,7 @@ _EMBEDDED: Final = "chdb:"
 # pinned: an insert must be on disk when it returns, since the Kafka offset is committed next
 _SETTINGS: Final = {"async_insert": 0}
 _NO_SUCH_TABLE: Final = "Code: 60"
+_NO_SUCH_COLUMN: Final = ("Code: 16", "Code: 47")
 _HELD_SECONDS: Final = 0.2
 _CONNECT_SECONDS: Final = 10
 
@@ -206,6 +207,10 @@ def _sink_errors() -> Iterator[None]:
             raise SinkUnavailable(
                 "ClickHouse has no published tables there: wardpulse db migrate makes them; "
                 "or is another address meant (WARDPULSE_CLICKHOUSE, WARDPULSE_SETTINGS)?"
+            ) from None
+        if number and number[0] in _NO_SUCH_COLUMN:
+            raise SinkUnavailable(
+                "ClickHouse's tables are those of another version: wardpulse db migrate brings them up to this one"
             ) from None
         what = f"{type(error).__name__}{f' ({number[0]})' if number else ''}"
         raise SinkUnavailable(f"ClickHouse: {what}; check its address and that it is running") from None

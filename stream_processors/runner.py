@@ -21,7 +21,7 @@ from stream_processors.kafka_log import LogRecord
 from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.history import History, remember
 from stream_processors.steps.indicators import fold
-from stream_processors.steps.restart import resume, unsigned_offsets
+from stream_processors.steps.restart import refused_offsets, resume
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import Output, Record, Stage, Story, advance
 
@@ -140,7 +140,7 @@ class Anonymiser(Runner):
         """Rebuild a partition's story; reading starts at the oldest round opened and not sealed."""
         events = [decode(record.value) for record in past]
         echoes = [event for event in events if isinstance(event, Echo)]
-        self._stories[partition], start = resume(echoes, committed, unsigned_offsets(events))
+        self._stories[partition], start = resume(echoes, committed, refused_offsets(events))
         return self._begin(partition, start)
 
     def release(self, partition: int) -> None:

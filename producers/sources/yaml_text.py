@@ -34,6 +34,16 @@ class _Loader(yaml.SafeLoader):
         return text
 
 
+class _PlainLoader(_Loader):
+    """Refuses aliases and tags too: a few letters of them stand for content of any size, or in no order."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
+            raise yaml.MarkedYAMLError(problem="an alias or a tag may not be here", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
 _Loader.yaml_implicit_resolvers = {}
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)$"), ["~", "n", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"(?:0|-?[1-9][0-9]{0,17})$"), [*"-0123456789"])
@@ -46,10 +56,10 @@ def quoted(text: str) -> str:
     return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in dumped)
 
 
-def parse_yaml(path: Path) -> Any:
-    """The content of a YAML file; InputRefused names the line that cannot be read."""
+def parse_yaml(path: Path, *, plain: bool = False) -> Any:
+    """The content of a YAML file; InputRefused names the line that cannot be read. A `plain` one writes all out."""
     try:
-        return yaml.load(path.read_text("utf-8-sig"), _Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(path.read_text("utf-8-sig"), _PlainLoader if plain else _Loader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise InputRefused(f"{path}: cannot be read ({error.strerror}): correct the path") from None
     except UnicodeDecodeError:

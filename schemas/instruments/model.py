@@ -1,7 +1,7 @@
 """The shape of an instrument's YAML, checked before a form is built from it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -14,6 +14,9 @@ Item = Annotated[int, Field(strict=True, ge=1, le=200)]
 Code = Annotated[int, Field(strict=True, ge=-1000, le=1000)]
 Days = Annotated[int, Field(strict=True, ge=1, le=3660)]
 Sum = Annotated[int, Field(strict=True, ge=-(10**6), le=10**6)]
+Few = Field(max_length=50)
+MOST_SCORES: Final = 2000
+"""What a scale may span from its lowest sum to its highest: every possible score is looked at, by the auditor too."""
 
 
 class _Strict(BaseModel):
@@ -91,25 +94,31 @@ class Reference(_Strict):
     """A figure published of people elsewhere, to compare with. A share is from 0 to 1."""
 
     figure: Literal["mean", "at_risk_share"]
-    value: float
+    value: Annotated[float, Field(ge=-(10**6), le=10**6)]
     sd: float | None = None
     n: int | None = None
     of: Text
     unverified: bool = False
+
+    @model_validator(mode="after")
+    def _share_is_one(self) -> Self:
+        if self.figure == "at_risk_share" and not 0 <= self.value <= 1:
+            raise ValueError("a share is from 0 to 1")
+        return self
 
 
 class ScaleDefinition(_Strict):
     """One scale as written in the YAML. Items are numbers of the published instrument."""
 
     measures: Id
-    items: Annotated[tuple[Item, ...], Field(min_length=1)]
-    reverse: tuple[Item, ...] = ()
+    items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=200)]
+    reverse: Annotated[tuple[Item, ...], Field(max_length=200)] = ()
     min_answered: Item | None = None
     published_as: PublishedAs
     direction: Direction
-    cuts: tuple[Cut, ...] = ()
+    cuts: Annotated[tuple[Cut, ...], Few] = ()
     at_risk: Id | None = None
-    reference: tuple[Reference, ...] = ()
+    reference: Annotated[tuple[Reference, ...], Few] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -140,8 +149,8 @@ class ScaleDefinition(_Strict):
 class AtRiskRule(_Strict):
     """When a person is at risk on the instrument as a whole: SCALE:LABEL of any, or of all. It is never published."""
 
-    any: tuple[str, ...] = ()
-    all: tuple[str, ...] = ()
+    any: Annotated[tuple[str, ...], Few] = ()
+    all: Annotated[tuple[str, ...], Few] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -163,7 +172,7 @@ class Instrument(_Strict):
     version: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     name: Text
     licence: Licence
-    citation: Annotated[tuple[Text, ...], Field(min_length=1)]
+    citation: Annotated[tuple[Text, ...], Field(min_length=1, max_length=50)]
     health_workers: Text
     recall_days: Days | None
     min_interval_days: Days
@@ -171,13 +180,16 @@ class Instrument(_Strict):
     sensitive: bool = False
     answers: AnswerRange
     gate: GateDefinition | None = None
-    scales: Annotated[dict[Id, ScaleDefinition], Field(min_length=1)]
+    scales: Annotated[dict[Id, ScaleDefinition], Field(min_length=1, max_length=50)]
     at_risk_rule: AtRiskRule | None = None
-    forms: Annotated[dict[Id, Annotated[tuple[Id, ...], Field(min_length=1)]], Field(min_length=1)]
+    forms: Annotated[
+        dict[Id, Annotated[tuple[Id, ...], Field(min_length=1, max_length=50)]],
+        Field(min_length=1, max_length=50),
+    ]
     wording: dict[Item, Text] = Field(default_factory=dict)
-    sources: Annotated[dict[Id, Text], Field(min_length=1)]
-    unverified: tuple[Text, ...] = ()
-    traps: tuple[Text, ...] = ()
+    sources: Annotated[dict[Id, Text], Field(min_length=1, max_length=50)]
+    unverified: Annotated[tuple[Text, ...], Few] = ()
+    traps: Annotated[tuple[Text, ...], Few] = ()
 
     @model_validator(mode="after")
     def _days_do_not_overlap(self) -> Self:
@@ -209,6 +221,8 @@ class Instrument(_Strict):
     def _cuts_divide_people(self) -> Self:
         for name, given in self.scales.items():
             scale = self._scale(name)
+            if scale.score_max - scale.score_min > MOST_SCORES:
+                raise ValueError(f"scale {name} spans more than {MOST_SCORES} from its lowest sum to its highest")
             over = (cut for cut in given.cuts if not scale.score_min < cut.value + (cut.at_most is not None))
             under = (cut for cut in given.cuts if not cut.value - (cut.at_least is not None) < scale.score_max)
             if not scale.divides or any(over) or any(under):

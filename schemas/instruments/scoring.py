@@ -160,7 +160,9 @@ class Form:
         """SHA-256 over all that decides a score and what is published of it: figures of two keys are no one series."""
         gate = None if self.gate is None else [self.gate.item, self.gate.opens, self.gate.low, self.gate.high]
         named = {"form": self.id, "instrument": self.instrument, "version": self.version}
-        return sha256_hex({**named, "gate": gate, "scales": [scale.key() for scale in self.scales]})
+        # what is promised to people when a round is opened: figures of departments alone
+        promised = {"sensitive": True} if self.sensitive else {}
+        return sha256_hex({**named, **promised, "gate": gate, "scales": [scale.key() for scale in self.scales]})
 
     @cached_property
     def _values(self) -> tuple[tuple[tuple[str, Mapping[int, int]], ...], ...]:

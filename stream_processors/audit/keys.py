@@ -34,11 +34,13 @@ def findings(evidence: Evidence, definitions: Iterable[Definition]) -> Iterator[
 def _key(definition: Definition, form: str) -> str:
     """SHA-256 over canonical JSON of all that decides a score, as docs/instruments.md has it."""
     gate, answers = definition.get("gate"), definition["answers"]
+    promised = {"sensitive": True} if definition.get("sensitive") else {}
     return sha256_hex(
         {
             "form": form,
             "instrument": definition["id"],
             "version": definition["version"],
+            **promised,
             "gate": None if gate is None else [str(gate["item"]), gate["open"], answers["min"], answers["max"]],
             "scales": [_scale(definition, name) for name in definition["forms"][form]],
         }

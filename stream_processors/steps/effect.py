@@ -194,7 +194,11 @@ def _within(angle: float, freedom: int) -> float:
 
 
 def _sentence(change: int, interval: tuple[int, int], on: date, direction: Direction, unit: str) -> str:
-    said = f"Since {on.isoformat()} the mean is {_amount(change, unit)} ({_interval(*interval)}) than the course before"
+    digits = 1 if interval[1] - interval[0] >= UNIT else 2
+    said = (
+        f"Since {on.isoformat()} the mean is {_amount(change, unit, digits)} ({_interval(*interval, digits)}) than the "
+        "course before"
+    )
     if not _is_clear(*interval):
         return f"{said} would give: no clear change."
     better = (change > 0) == (direction == "higher_is_better")
@@ -206,15 +210,15 @@ def _is_clear(low: int, high: int) -> bool:
     return low > 0 or high < 0
 
 
-def _amount(change: int, unit: str) -> str:
-    return f"{abs(change) / UNIT:.1f} {unit} {_way(change)}"
+def _amount(change: int, unit: str, digits: int) -> str:
+    return f"{abs(change) / UNIT:.{digits}f} {unit} {_way(change)}"
 
 
-def _interval(low: int, high: int) -> str:
+def _interval(low: int, high: int, digits: int) -> str:
     if low < 0 < high:
-        return f"95 % interval {-low / UNIT:.1f} lower to {high / UNIT:.1f} higher"
+        return f"95 % interval {-low / UNIT:.{digits}f} lower to {high / UNIT:.{digits}f} higher"
     near, far = sorted((abs(low), abs(high)))
-    return f"95 % interval {near / UNIT:.1f} to {far / UNIT:.1f} {_way(low + high)}"
+    return f"95 % interval {near / UNIT:.{digits}f} to {far / UNIT:.{digits}f} {_way(low + high)}"
 
 
 def _way(change: int) -> str:

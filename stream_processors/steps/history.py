@@ -1,6 +1,6 @@
 """What the cohorts topic has said so far: sealed rounds with their totals at every place, rebuilt from it."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -202,10 +202,20 @@ def _intervene(history: History, event: InterventionRecorded) -> None:
     """Keep the days from which on limits count anew. Of one intervention the latest version holds."""
     known = history.interventions.setdefault(event.facility, {})
     name = (event.node, event.on, event.kind, event.label)
-    if name not in known or known[name].version < event.version:
-        known[name] = event
-    here = [one for one in known.values() if one.node == event.node and one.rebase and not one.taken_back]
-    history.rebases[event.facility, event.node] = sorted(one.on for one in here)
+    before = known.get(name)
+    if before is not None and before.version >= event.version:
+        return
+    known[name] = event
+    # updated in place: there may be thousands
+    days = history.rebases.setdefault((event.facility, event.node), [])
+    if before is not None and _rebases(before):
+        del days[bisect_left(days, before.on)]
+    if _rebases(event):
+        insort(days, event.on)
+
+
+def _rebases(event: InterventionRecorded) -> bool:
+    return event.rebase and not event.taken_back
 
 
 def _place(node: NodeState) -> Place:

@@ -13,7 +13,7 @@ from schemas.organisation import Organisation
 from schemas.policy import Policy
 from stream_processors.steps.admit import OpenRound, resolve
 from stream_processors.steps.closing import sealing_of
-from stream_processors.steps.restart import resume, unsigned_offsets
+from stream_processors.steps.restart import refused_offsets, resume
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.seal import partition
 from stream_processors.steps.story import Record, advance
@@ -39,11 +39,11 @@ def open_round_of(
 ) -> OpenRound | None:
     """A round as the worker holds it at the end of these records; None if it is not open there.
 
-    `past` and `records` are of the facility's partition: the echoes, what was refused for its signature, and the
+    `past` and `records` are of the facility's partition: the echoes, what was refused for good, and the
     records from the opening of the oldest open round.
     """
     echoes = [event for event in past if isinstance(event, Echo)]
-    story, start = resume(echoes, committed=None, unsigned=unsigned_offsets(past))
+    story, start = resume(echoes, committed=None, refused=refused_offsets(past))
     for record in records:
         if record.offset >= start:
             advance(story, record, rules)

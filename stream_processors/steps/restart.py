@@ -1,6 +1,7 @@
 """After an assignment: what the echoes say of a partition, and from where its log must be read again."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from schemas.errors import Reason
 from schemas.events import (
@@ -21,19 +22,26 @@ from stream_processors.steps.retiring import without
 from stream_processors.steps.rounds import EndedRound, Ending, Facility
 from stream_processors.steps.story import Story
 
+JUDGED_BY_SETTINGS: Final = frozenset(
+    {Reason.UNKNOWN_FORM, Reason.OTHER_SCORING_KEY, Reason.POLICY_UNDER_MINIMUM, Reason.UNKNOWN_INTERVENTION}
+)
+"""Why a marker may be refused that other settings, or another version, would accept."""
 
-def resume(echoes: Sequence[Echo], committed: int | None, unsigned: frozenset[int] = frozenset()) -> tuple[Story, int]:
+
+def resume(
+    echoes: Sequence[Echo], committed: int | None, refused: Mapping[int, Reason] | None = None
+) -> tuple[Story, int]:
     """The partition's story up to an offset, and that offset: the oldest round opened and not ended.
 
     With no round open it is the end of what is known to be handled: the committed offset, or the last echo's.
-    `unsigned` are the offsets refused for their signature: whatever keys are known by now, they stay refused.
+    `refused` is of `refused_offsets`: whatever keys and instruments are known by now, they stay refused.
     """
     ended = endings(echoes)
     last = max((echo.offset for echo in echoes), default=-1)
     waiting = [echo.offset for echo in echoes if isinstance(echo.event, RoundOpened) and _name(echo) not in ended]
     start = min(waiting, default=max(committed or 0, last + 1))
     accepted = frozenset(echo.offset for echo in echoes if echo.offset >= start)
-    story = Story(accepted=accepted, unsigned=frozenset(offset for offset in unsigned if offset >= start))
+    story = Story(accepted=accepted, refused={at: reason for at, reason in (refused or {}).items() if at >= start})
     for echo in sorted(echoes, key=lambda found: found.offset):
         if echo.offset < start:
             take_echo(story.facilities, echo, ended)
@@ -42,14 +50,18 @@ def resume(echoes: Sequence[Echo], committed: int | None, unsigned: frozenset[in
     return story, start
 
 
-def unsigned_offsets(events: Iterable[AnyEvent]) -> frozenset[int]:
-    """The offsets of submissions that dead letters say were refused for their signature."""
-    letters = (event for event in events if isinstance(event, DeadLetter))
-    return frozenset(
-        letter.offset
+def refused_offsets(events: Iterable[AnyEvent]) -> dict[int, Reason]:
+    """The offsets of submissions that dead letters say were refused for what may have changed since, and for what.
+
+    Answers that followed such a marker were refused with it: accepted later, they would be counted twice.
+    """
+    letters = (event for event in events if isinstance(event, DeadLetter) and event.topic == Topic.SUBMISSIONS)
+    return {
+        letter.offset: Reason(letter.reason)
         for letter in letters
-        if letter.topic == Topic.SUBMISSIONS and letter.reason == Reason.BAD_SIGNATURE
-    )
+        # a form that a round does not field is no matter of settings, and its letter names the round
+        if letter.reason == Reason.BAD_SIGNATURE or (letter.round is None and letter.reason in JUDGED_BY_SETTINGS)
+    }
 
 
 def endings(echoes: Sequence[Echo]) -> Mapping[tuple[str, str], Ending]:

@@ -3,7 +3,7 @@
 `advance` is the whole anonymiser. It runs the same in the worker, in a dry run on a file and in a replay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -73,13 +73,14 @@ InRound = Submission | SubmissionWithdrawn | RoundOpened | End | CohortRetiremen
 class Story:
     """State of one partition: rebuilt from the log, never stored anywhere else.
 
-    `accepted` (offsets of control events), `unsigned` (offsets refused for their signature) and `ended_ahead` (offset
-    of a round's opening to how it ended) are what a restart knows of the part of the log it reads again.
+    `accepted` (offsets of control events), `refused` (offsets refused for what may have changed since, and why) and
+    `ended_ahead` (offset of a round's opening to how it ended) are what a restart knows of the part of the log it reads
+    again.
     """
 
     facilities: dict[str, Facility] = field(default_factory=dict)
     accepted: frozenset[int] = frozenset()
-    unsigned: frozenset[int] = frozenset()
+    refused: Mapping[int, Reason] = field(default_factory=dict)
     ended_ahead: dict[int, Ending] = field(default_factory=dict)
 
     def low_water(self, following: int) -> int:
@@ -138,14 +139,18 @@ def _genuine(story: Story, record: Record, rules: Rules) -> AnyEvent:
 
 
 def _is_signed(story: Story, record: Record, rules: Rules) -> bool:
-    if record.offset in story.accepted or record.offset in story.unsigned:
-        return record.offset in story.accepted
+    if record.offset in story.accepted:
+        return True
+    if story.refused.get(record.offset) is Reason.BAD_SIGNATURE:
+        return False
     facility = (record.key or b"").decode("ascii", "replace")
     return rules.verify(facility, record.value or b"", record.signature)
 
 
 def _act(story: Story, record: Record, event: AnyEvent, rules: Rules) -> Sequence[Stage]:
     try:
+        if record.offset in story.refused and record.offset not in story.accepted:
+            raise DataError(story.refused[record.offset])
         match event:
             case Submission():
                 return _submission(story, record, event)

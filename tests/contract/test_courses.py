@@ -5,19 +5,23 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from deploy.chart_commands import chart_table
 from deploy.courses import Series, course
 from deploy.resources import migrations
 from schemas.clickhouse.rows import Row, rows
 from schemas.clickhouse.tables import TABLES
-from schemas.errors import InputRefused
+from schemas.errors import InputRefused, SinkUnavailable
 from schemas.event import State
 from schemas.events import AnyEvent, CohortSealed, NodeState
+from schemas.instruments.model import Reference
 from stream_processors.database import Database
 from stream_processors.steps.effect import Effect, NoEffect
 from stream_processors.steps.history import History
@@ -156,6 +160,38 @@ def test_what_is_not_there_is_refused_with_what_to_do(tmp_path: Path, words: tup
         said(address, words[0], "--facility", "general", *words[1:])
 
 
+@pytest.mark.parametrize("target", ["0.9", "5.1", "nan", "inf", "-1e300"])
+def test_a_target_that_is_not_on_the_scale_is_refused(tmp_path: Path, target: str) -> None:
+    words = ("chart", "--facility", "general", "--node", "ward-1", "--form", "sib5", "--target", target)
+    with pytest.raises(InputRefused, match="is not on scale burnout, which runs from 1 to 5"):
+        said(f"chdb:{tmp_path}", *words)
+
+
+def test_what_was_sealed_under_a_licence_is_charted_after_it_has_ended(tmp_path: Path) -> None:
+    words = ("chart", "--facility", "general", "--node", "ward-1", "--form", "mbi_hss")
+    with pytest.raises(InputRefused, match="no sealed round of mbi_hss"):
+        said(stored(tmp_path, rounds(STEADY[:2])), *words)
+
+
+@pytest.mark.parametrize("words", [("chart", "--node", "ward-1"), ("compare",)])
+def test_a_database_of_an_earlier_version_is_told_as_such(tmp_path: Path, words: tuple[str, ...]) -> None:
+    address = f"chdb:{tmp_path}"
+    with Database.connect(address) as database:
+        database.migrate(migrations()[:3])
+    with pytest.raises(SinkUnavailable, match="those of another version: wardpulse db migrate"):
+        said(address, *words, "--facility", "general", "--form", "sib5")
+
+
+def test_what_a_file_says_of_others_is_no_markup_and_steers_no_terminal(tmp_path: Path) -> None:
+    with Database.connect(stored(tmp_path, rounds(STEADY))) as database:
+        found = course(database, WARD)
+    hostile = Reference(figure="mean", value=2.0, of="nobody [/b] [red]\x1b[31m\u202e", unverified=True)
+    out = StringIO()
+    Console(width=160, file=out).print(chart_table(found, None, [hostile]))
+    assert "nobody [/b] [red]" in out.getvalue()
+    assert out.getvalue().replace("\n", "").isprintable()
+
+
 def of_many(at_risk: dict[str, tuple[int, int]]) -> list[AnyEvent]:
     """One round of wards, each with answers and how many of them are at risk; None of answers is withheld."""
     nodes, events = [], list[AnyEvent]()
@@ -191,7 +227,8 @@ def test_effect_is_a_sentence_and_is_refused_with_too_few_rounds(tmp_path: Path)
     words = ("interventions", "effect", "--facility", "general", "--node", "ward-1", "--form", "sib5", "--on")
     clear = said(address, *words, day(10).isoformat())
     assert clear.exit_code == 0
-    assert re.match(r"sib5 burnout: Since 2026-05-25 the mean is \d\.\d points higher", clear.stdout)
+    # on a scale of five points tenths tell too little
+    assert re.match(r"sib5 burnout: Since 2026-05-25 the mean is \d\.\d\d points higher", clear.stdout)
     assert "this does not show that it was the intervention" in clear.stdout
     assert clear.stderr.count("No intervention of that day is recorded") == 0
     few = said(address, *words, day(3).isoformat())

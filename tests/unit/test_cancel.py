@@ -10,7 +10,7 @@ from schemas.errors import Reason
 from schemas.events import CohortSealed, Echo, FormManifest, RoundCancelled, RoundSealed
 from stream_processors.steps.conservation import violations
 from stream_processors.steps.replay import Replay, replay
-from stream_processors.steps.restart import resume, unsigned_offsets
+from stream_processors.steps.restart import refused_offsets, resume
 from stream_processors.steps.story import Output, Story, advance
 from tests.records import RULES, outcomes_of, records, replayed
 from tests.unit.test_rounds import CLOSING, ORGANISATION, opening
@@ -107,7 +107,7 @@ def test_a_marker_refused_for_its_signature_stays_refused_whatever_keys_a_restar
     # killed between the rows of the close and its echo
     events = [output.event for output in first][:-1]
     echoes = [event for event in events if isinstance(event, Echo)]
-    again, start = resume(echoes, None, unsigned_offsets(events))
+    again, start = resume(echoes, None, refused_offsets(events))
     second = [output for record in log[start:] for stage in advance(again, record, RULES) for output in stage]
     assert {event.n for event in events if isinstance(event, CohortSealed)} == {15}
     assert [output for output in first if output.event.type != "echo"] == [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -142,6 +143,29 @@ def test_an_intervention_told_later_acts_on_later_rows_and_rewrites_none() -> No
     assert late[:20] == plain[:20]
     assert [row.limit_points for row in late[20:]] == [13, 14, 15, 16, 17, 18, 19, 20]
     assert late[20:] == folded([intervention(8), *events])[20:]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.booleans(), st.booleans()), max_size=30))
+def test_the_days_limits_count_from_are_those_of_the_last_versions(told: list[tuple[int, int, bool, bool]]) -> None:
+    history, last = History(), dict[int, tuple[int, bool]]()
+    for number, version, rebase, taken_back in told:
+        event = intervention(number, rebase=rebase, version=version, taken_back=taken_back)
+        remember(history, event, CATALOGUE)
+        if last.get(number, (0, False))[0] < version:
+            last[number] = (version, rebase and not taken_back)
+    days = [day(number) for number, (_, holds) in sorted(last.items()) if holds]
+    assert history.rebases.get(("general", "surgery"), []) == days
+
+
+def test_thousands_of_interventions_cost_no_more_each_than_the_first() -> None:
+    history, one = History(), intervention(1)
+    started = perf_counter()
+    for number in range(20_000):
+        told = one.model_copy(update={"on": FIRST + timedelta(days=number % 700), "label": f"label-{number // 700}"})
+        remember(history, told, CATALOGUE)
+    # a look at all of them for each takes minutes
+    assert perf_counter() - started < 10
+    assert len(history.rebases["general", "surgery"]) == 20_000
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(20, 100)), min_size=2, max_size=16), st.data())

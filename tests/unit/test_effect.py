@@ -120,8 +120,8 @@ def test_a_clear_step_is_told_with_its_interval_and_what_it_does_not_show() -> N
     result = found(stepped(-41_000), 12)
     assert result.is_clear
     assert result.sentence == (
-        f"Since 2026-05-01 the mean is {-result.change / 10_000:.1f} points lower (95 % interval "
-        f"{-result.high / 10_000:.1f} to {-result.low / 10_000:.1f} lower) than the course before would give, "
+        f"Since 2026-05-01 the mean is {-result.change / 10_000:.2f} points lower (95 % interval "
+        f"{-result.high / 10_000:.2f} to {-result.low / 10_000:.2f} lower) than the course before would give, "
         "which is better; this does not show that it was the intervention."
     )
 

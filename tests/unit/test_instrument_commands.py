@@ -132,7 +132,7 @@ def test_a_wrong_answer_is_refused_with_its_line_and_never_quoted(tmp_path: Path
 def test_an_item_that_the_form_does_not_have_is_refused(tmp_path: Path) -> None:
     result = run("score", made_up(tmp_path, "1,2,3\n1,1,1\n"), "--form", "phq_2")
     assert isinstance(result.exception, InputRefused)
-    assert "column 3 is no item of phq_2: it has 1, 2" in str(result.exception)
+    assert "the name of column 3 is a number and no item of phq_2: it has 1, 2" in str(result.exception)
     result = run("score", made_up(tmp_path, '{"1":1,"2":1}\n{"1":1,"2":1,"7":1}\n'), "--form", "phq_2")
     assert result.exit_code == 65
     assert "line 2, item 7: unknown_item, phq_2 has the items 1, 2" in result.stderr

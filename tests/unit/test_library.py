@@ -262,6 +262,25 @@ def test_a_file_that_cannot_be_used_is_never_quoted(written: Write) -> None:
     assert "canary" not in refused(written(OWN.replace("direction: higher_is_better", "direction: canary-name")))
 
 
+@pytest.mark.parametrize(
+    ("instead", "said"),
+    [
+        # a few letters that stand for gigabytes, and for an order that is another in every process
+        ("measures: &m calm\n    items: *m", "line 16: an alias or a tag"),
+        ("measures: calm\n    items: !!set {1, 2}", "line 16: an alias or a tag"),
+        (f"measures: calm\n    items: {list(range(1, 201))}", "scale calm spans more than 2000"),
+        (f"measures: calm\n    items: {[1] * 201}", "scales.calm.items: Tuple should have at most 200"),
+    ],
+)
+def test_a_file_that_would_take_for_ever_is_refused_at_once(written: Write, instead: str, said: str) -> None:
+    text = OWN.replace("measures: calm\n    items: [1, 2]", instead).replace("max: 5", "max: 50")
+    assert said in refused(written(text))
+
+
+def test_a_share_published_elsewhere_is_a_share(written: Write) -> None:
+    assert "a share is from 0 to 1" in refused(written(OWN.replace("figure: mean", "figure: at_risk_share")))
+
+
 def test_a_folder_that_is_none_or_holds_none_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refused(Settings(instruments_folder=tmp_path / "missing"))
     (tmp_path / "notes.txt").write_text("x", "utf-8")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from deploy.resources import catalogue, definitions, instruments
-from schemas.canonical import canonical_json
+from schemas.canonical import canonical_json, derived_id
 from schemas.codec import decode, encode
 from schemas.errors import FatalError, Reason
 from schemas.events import DeadLetter, Echo, RoundOpened, RoundSealed
@@ -16,7 +16,7 @@ from schemas.instruments.model import Instrument
 from stream_processors.kafka_log import LogRecord
 from stream_processors.runner import Analyst
 from stream_processors.steps.replay import replay
-from stream_processors.steps.restart import resume
+from stream_processors.steps.restart import JUDGED_BY_SETTINGS, refused_offsets, resume
 from stream_processors.steps.rounds import Rules
 from stream_processors.steps.story import advance
 from tests.hospital import answers, closing, opening, record
@@ -70,6 +70,7 @@ def changed(**changes: Any) -> str:
     "changes",
     [
         {"version": 2},
+        {"sensitive": True},
         {"answers": {**SHIPPED["cbi"]["answers"], "max": 5}},
         {"answers": {**SHIPPED["cbi"]["answers"], "other": {9: {"min": 0, "max": 3}}}, "scale": {"min_answered": 7}},
         {"scale": {"items": [7, 8, 9, 10, 11, 12, 13, 20]}},
@@ -143,6 +144,30 @@ def test_a_key_edited_while_its_round_is_open_stops_the_worker_when_it_starts_ag
     with pytest.raises(FatalError, match="other_scoring_key") as stopped:
         advance(story, again, rules(edited()))
     assert "restore them until it is closed" in str(stopped.value)
+
+
+def test_an_opening_refused_for_its_key_stays_refused_by_a_worker_that_has_the_key_since() -> None:
+    # r0 is open, so that a restart reads the opening of r1 again; what answered r1 was refused with it
+    first = opening(["ward-1"], round="r0", forms=["cbi.work"])
+    given = records([HOSPITAL, first, opening(["ward-2"], scoring_keys=keys("sib5")), *answers("r1", {"ward-2": 12})])
+    before = replay(given, rules(edited()))
+    assert {one.reason for one in before.dead_letters} == {Reason.OTHER_SCORING_KEY, Reason.UNKNOWN_ROUND}
+    story, start = resume(before.echoes, committed=None, refused=refused_offsets(before.events))
+    assert start == 1
+    outputs = [output for one in given[start:] for stage in advance(story, one, RULES) for output in stage]
+    assert [output.event for output in outputs] == before.dead_letters
+    assert set(story.facilities["general"].rounds) == {"r0"}
+    # the command is given again, and opens it
+    (again,) = records([{**opening(["ward-2"], scoring_keys=keys("sib5")), "event_id": derived_id("again")}])
+    advance(story, again._replace(offset=len(given)), RULES)
+    assert set(story.facilities["general"].rounds) == {"r0", "r1"}
+
+
+@pytest.mark.parametrize("reason", sorted(JUDGED_BY_SETTINGS))
+def test_a_form_that_a_round_does_not_field_is_no_matter_of_settings(reason: Reason) -> None:
+    (letter,) = replayed(log(scoring_keys={"sib5": OTHER})[:2]).dead_letters
+    assert refused_offsets([letter.model_copy(update={"reason": reason})]) == {1: reason}
+    assert refused_offsets([letter.model_copy(update={"reason": reason, "round": "r1"})]) == {}
 
 
 def sealed(**marker: Any) -> list[LogRecord]:
