@@ -105,8 +105,8 @@ def _chart(
     library = library_of(settings)
     forms = known_forms(library.catalogue)
     scales = scales_of(forms, form, scale)
-    for one in scales:
-        _check_target(target, one)
+    for asked in scales:
+        _check_target(target, asked)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
         found = [course(database, Series(facility, node, form, one, calendar, staff_group)) for one in scales]
     if as_json:
