@@ -48,7 +48,7 @@ wardpulse instruments score made-up.jsonl --instrument olbi --out scores.csv
 """
 _MADE_UP: Final = "for made-up answers only: nothing is kept or sent, and nobody real should be scored one by one"
 _MOST_REFUSED: Final = 20
-_COLUMNS: Final = ("instrument", "forms", "items", "in_use", "sensitive", "licence", "days_between")
+_COLUMNS: Final = ("instrument", "items", "in_use", "sensitive", "licence", "forms")
 _REFUSED: Final = 65
 
 Named = Annotated[str, typer.Argument(metavar="ID", help="The instrument, such as cbi.")]

@@ -26,7 +26,8 @@ Kind and label are of a catalogue and there is no free text, as a name could sta
 _ADD_HELP = """Say what was done about a place, and from which day on.
 
 Shows what that means and asks. It can be taken back, and every record of it stays in the log. With --rebase control
-limits are worked out anew from that day: only for a known change that stays, as it hides whether something helped.
+limits there and below are worked out anew from that day: only for a known change that stays, as it hides whether
+something helped.
 
 Example: wardpulse interventions add --node icu --on 2026-10-12 --kind staffing --label added-night-shift
 """

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from itertools import islice
 from typing import NamedTuple
 
 from schemas.errors import DataError, Reason
@@ -182,9 +183,10 @@ def _add_round(history: History, event: RoundSealed, catalogue: Catalogue) -> No
 
 def _follow(history: History, line: Line, figures: RoundFigures, form: Form) -> None:
     _, _, name, key = line
-    before, since = history.fielded[line][:-1], history.since(figures, key)
+    rounds, since = history.fielded[line], history.since(figures, key)
     for scale in form.scales:
-        points = (earlier.point(name, key, scale) for earlier in before)
+        # not read unless limits count anew
+        points = (earlier.point(name, key, scale) for earlier in islice(rounds, len(rounds) - 1))
         course = history.courses.get((line, scale.id), Course())
         history.courses[line, scale.id] = follow(course, points, figures.point(name, key, scale), since)
 
