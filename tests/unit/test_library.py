@@ -53,7 +53,7 @@ forms: {own_calm: [calm]}
 sources: {key: our own}
 """
 LICENSED = {"mbi_2item", "ambi_9", "mbi_hss", "wbi_7", "wbi_9", "pfi", "bat_23", "bat_12", "bat_4", "uwes_3"}
-SENSITIVE = {"phq_2", "gad_2", "pc_ptsd_5", "who_5", "wp_error"}
+SENSITIVE = {"phq_2", "gad_2", "pc_ptsd_5", "who_5", "mios", "miss_hp", "stss", "wp_error"}
 Write = Callable[..., Settings]
 
 
