@@ -230,6 +230,18 @@ def test_compare_says_which_units_differ_by_more_than_chance_and_gives_quarters(
     assert re.search(r"Ward none\s.*no figures of its own", text)
 
 
+def test_a_range_on_both_sides_of_a_limit_is_not_said_to_be_as_chance_has_it(tmp_path: Path) -> None:
+    events = of_many({**{f"w{number}": (20, 8) for number in range(8)}, "coded": (20, 14)})
+    bounds = {"at_risk_low": 10, "at_risk_high": 18}
+    events = [
+        one.model_copy(update=bounds) if isinstance(one, CohortSealed) and one.node == "coded" else one
+        for one in events
+    ]
+    text = said(stored(tmp_path, events), "compare", "--facility", "general", "--form", "sib5").stdout
+    assert re.search(r"Ward coded\s.*50-90%\s.*cannot be told", text)
+    assert re.search(r"Ward w0\s.*as chance has it", text)
+
+
 def test_a_round_whose_cohorts_were_all_retired_is_not_the_last_that_published(tmp_path: Path) -> None:
     events = rounds(STEADY[:3])
     last = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r2")
