@@ -40,12 +40,13 @@ def open_round_of(
     """A round as the worker holds it at the end of these records; None if it is not open there.
 
     `past` and `records` are of the facility's partition: the echoes, what was refused for good, and the
-    records from the opening of the oldest open round.
+    records from the opening of the oldest open round. Other facilities' are passed over: this machine may not have the
+    instruments of their rounds.
     """
     echoes = [event for event in past if isinstance(event, Echo)]
     story, start = resume(echoes, committed=None, refused=refused_offsets(past))
     for record in records:
-        if record.offset >= start:
+        if record.offset >= start and record.key == facility.encode():
             advance(story, record, rules)
     known = story.facilities.get(facility)
     found = known.rounds.get(round) if known else None

@@ -1,20 +1,25 @@
 """The preview of a close on random logs: it promises exactly what the close then does, and tells no number."""
 
 import copy
+import json
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from schemas.codec import decode
-from schemas.events import FormManifest, RoundClosed, RoundSealed
+from schemas.events import Echo, FormManifest, RoundClosed, RoundSealed
 from stream_processors.steps.admit import OpenRound, resolve
 from stream_processors.steps.preview import Outlook, open_round_of, outlook, too_small
 from stream_processors.steps.story import Record, Story, advance
+from tests.hospital import answers, opening, record
 from tests.random_logs import random_log
 from tests.records import RULES, outcomes_of, records
 
 LOGS, BATCHES = 240, 8
+LEAVES = ["ward-1", "ward-2"]
+HOSPITAL = record({"surgery/ward-1": 30, "surgery/ward-2": 30})
 
 
 def closes(log: list[Record]) -> list[tuple[int, RoundClosed]]:
@@ -24,11 +29,14 @@ def closes(log: list[Record]) -> list[tuple[int, RoundClosed]]:
 
 def previewed(log: list[Record], close: RoundClosed) -> OpenRound | None:
     """The round as a preview finds it at the end of a log, from the echoes and records it reads."""
-    story, echoes = Story(), []
-    for record in log:
-        for stage in advance(story, record, RULES):
-            echoes += [event for _, event in stage if event.type == "echo"]
-    return open_round_of(echoes, log, close.facility, close.round, RULES)
+    return open_round_of(echoes_of(log), log, close.facility, close.round, RULES)
+
+
+def echoes_of(log: list[Record]) -> list[Echo]:
+    """What the worker says of a log that it has acted on."""
+    story = Story()
+    outputs = (output for one in log for stage in advance(story, one, RULES) for output in stage)
+    return [output.event for output in outputs if isinstance(output.event, Echo)]
 
 
 def check(found: tuple[Outlook, ...], opened: OpenRound, log: list[Record], at: int) -> Counter[str]:
@@ -69,6 +77,16 @@ def test_what_is_previewed_is_what_the_close_does(batch: int) -> None:
                 untouched = copy.deepcopy(opened)
                 seen += check(outlook(opened), untouched, log, at)
     assert set(seen) == {"published", "pooled", "withheld", "overfull", "not_published"}
+
+
+def test_a_preview_needs_no_instruments_of_other_facilities() -> None:
+    of_others = json.dumps([HOSPITAL, opening(LEAVES, forms=["cbi.work"])])
+    elsewhere = json.loads(of_others.replace('"general"', '"north"'))
+    log = records([HOSPITAL, *elsewhere, opening(LEAVES), *answers("r1", {"ward-1": 12})])
+    here = replace(RULES, catalogue={"sib5": RULES.catalogue["sib5"]})
+    opened = open_round_of(echoes_of(log), log, "general", "r1", here)
+    assert opened is not None
+    assert {leaf: len(members) for leaf, members in resolve(opened.forms["sib5"]).items()} == {"ward-1": 12}
 
 
 def test_a_round_that_is_not_open_has_no_preview() -> None:
