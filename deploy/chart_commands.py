@@ -61,9 +61,11 @@ _VERDICTS: Final = {
     "low": "below 95 %",
     "very_low": "below 99.8 %",
 }
+_ACROSS: Final = "cannot be told"
 _FUNNEL: Final = (
     "Beyond 95 % is for looking: of forty places alike, one is there at either end. Beyond 99.8 % is worth a question. "
-    "As chance has it does not mean well. Limits: of a place with so many answers, if it were like all together."
+    "As chance has it does not mean well. Cannot be told: a range on both sides of a limit. "
+    "Limits: of a place with so many answers, if it were like all together."
 )
 
 FacilityName = Annotated[str, typer.Option("--facility", help="Which hospital.")]
@@ -165,7 +167,7 @@ def chart_table(found: PlacesCourse, target: float | None = None, references: Se
         padding=(0, 1, 0, 0),
     )
     for name in ("round", "from", "answers", "mean", "smoothed", "limits", "what the chart says"):
-        table.add_column(name, justify="left" if name in ("round", "what the chart says") else "right")
+        table.add_column(name, justify="left" if name in ("round", "what the chart says") else "right", overflow="fold")
     for row, one in zip(found.rounds, found.judged, strict=True):
         table.add_row(*_line(row, one))
     return table
@@ -310,10 +312,14 @@ def _compared(line: Row) -> Sequence[str]:
     cells = (str(line["responses"]), f"{line['mean']:.2f}", quarter)
     if line["at_risk_low"] is None:
         return (*cells, "-", "-", "-")
-    share = _range(*(line[name] / line["responses"] for name in ("at_risk_low", "at_risk_high")))
+    low, high = (line[name] / line["responses"] for name in ("at_risk_low", "at_risk_high"))
+    share = _range(low, high)
     if line["verdict"] is None:
         return (*cells, share, "-", "-")
-    return (*cells, share, _range(*line["limits_95"]), _VERDICTS[line["verdict"]])
+    least, most = line["limits_95"]
+    # limits have four decimals
+    is_across = line["verdict"] == "within" and not least <= round(low, 4) <= round(high, 4) <= most
+    return (*cells, share, _range(least, most), _ACROSS if is_across else _VERDICTS[line["verdict"]])
 
 
 def _range(low: float, high: float) -> str:

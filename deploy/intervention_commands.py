@@ -58,6 +58,7 @@ _COLUMNS: Final = ("facility", "on", "node", "kind", "label", "meaning", "rebase
 
 _Node = Annotated[str, typer.Option(help="The unit, department or facility that it was done about.")]
 _On = Annotated[datetime, typer.Option(formats=DATE, help="The day it began.")]
+_Only = Annotated[str | None, typer.Option("--facility", help="Only this facility.")]
 _Kind = Annotated[str, typer.Option(help="What kind of intervention: see wardpulse interventions kinds.")]
 _Label = Annotated[str, typer.Option(help="What exactly: see wardpulse interventions kinds.")]
 
@@ -104,7 +105,7 @@ def _withdraw(node: _Node, on: _On, kind: _Kind, label: _Label, facility: Facili
     typer.echo(f"{label} at {node} from {event.on} on is taken back")
 
 
-def _list(facility: Facility = None, as_json: AsJson = False) -> None:
+def _list(facility: _Only = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
     rows = interventions_rows(Control.connect(settings).ledger(), facility)
     shown = rows if as_json else [{**row, "rebase": "yes" if row["rebase"] else "no"} for row in rows]

@@ -1,6 +1,7 @@
 """Every instrument a deployment knows: those that ship, and the site's own; and which of them are in use."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -110,9 +111,13 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> tuple[Instrument, Mapping[str, Any]]:
     try:
-        size = path.stat().st_size
+        found = path.stat()
     except OSError as error:
         raise InputRefused(f"{path}: cannot be read ({error.strerror}): correct it, or take it away") from None
+    # a pipe would be waited for
+    if not stat.S_ISREG(found.st_mode):
+        raise InputRefused(f"{path}: is no file: take it away")
+    size = found.st_size
     if size > MOST_BYTES:
         raise InputRefused(f"{path}: is longer than an instrument can be, {MOST_BYTES} bytes: is it the right file?")
     content = parse_yaml(path, plain=True)

@@ -48,7 +48,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     Reason.UNKNOWN_ROUND: Meaning(
         "it names a round that had not been opened", "open the round, then redrive; or correct the name", _OPEN
     ),
-    Reason.UNKNOWN_FORM: Meaning("it names a form that its round does not field", "correct the mapping; submit anew"),
+    Reason.UNKNOWN_FORM: Meaning(
+        "it names a form that its round does not field, or an opening one that the worker has not in use",
+        "correct the mapping, submit anew; or the worker's instruments, then give the command again",
+    ),
     Reason.UNKNOWN_UNIT: Meaning(
         "it names a unit that its round does not cover, or that the organisation does not have",
         "correct the mapping; submit anew",

@@ -210,7 +210,7 @@ def _sink_errors() -> Iterator[None]:
             ) from None
         if number and number[0] in _NO_SUCH_COLUMN:
             raise SinkUnavailable(
-                "ClickHouse's tables are those of another version: wardpulse db migrate brings them up to this one"
+                f"ClickHouse's tables are those of another version ({number[0]}): wardpulse db migrate brings them up"
             ) from None
         what = f"{type(error).__name__}{f' ({number[0]})' if number else ''}"
         raise SinkUnavailable(f"ClickHouse: {what}; check its address and that it is running") from None

@@ -2,12 +2,23 @@
 -- comparing places of one kind with each other. Staff groups are left out, as the same people are in the units.
 WITH newest AS
 (
-    SELECT i.round AS round, r.last_answer_date AS last
-    FROM indicators AS i FINAL
-    INNER JOIN rounds AS r FINAL ON r.facility = i.facility AND r.round = i.round AND r.form = i.form
-    WHERE i.facility = {facility:String} AND i.form = {form:String} AND i.scale = {scale:String}
-        AND i.round_responses IS NOT NULL AND ({round:String} = '' OR i.round = {round:String})
-    ORDER BY last DESC, r.first_answer_date DESC, round DESC
+    SELECT round
+    FROM
+    (
+        SELECT
+            i.round AS round,
+            i.round_responses AS responses,
+            r.last_answer_date AS last,
+            r.first_answer_date AS first
+        FROM indicators AS i FINAL
+        INNER JOIN rounds AS r FINAL ON r.facility = i.facility AND r.round = i.round AND r.form = i.form
+        WHERE i.facility = {facility:String} AND i.form = {form:String} AND i.scale = {scale:String}
+            AND ({round:String} = '' OR i.round = {round:String})
+        ORDER BY i.cohorts_retired DESC
+        LIMIT 1 BY i.round, i.node, i.staff_group
+    )
+    WHERE responses IS NOT NULL
+    ORDER BY last DESC, first DESC, round DESC
     LIMIT 1
 )
 SELECT

@@ -38,7 +38,7 @@ class _PlainLoader(_Loader):
     """Refuses aliases and tags too: a few letters of them stand for content of any size, or in no order."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
             raise yaml.MarkedYAMLError(problem="an alias or a tag may not be here", problem_mark=event.start_mark)
         return super().compose_node(parent, index)

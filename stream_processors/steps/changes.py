@@ -46,13 +46,13 @@ def _spread(scale: Scale) -> _Spread:
     if scale.cut is None:
         return _Spread(0.0, 0.0, float(_even(scale.score_min, scale.score_max) * unit**2))
     risk, other = scale.at_risk_range, scale.not_at_risk_range
-    between = Fraction(sum(risk) - sum(other), 2) ** 2
+    between = (Fraction(sum(risk) - sum(other)) / 2) ** 2
     return _Spread(*(float(variance * unit**2) for variance in (between, _even(*risk), _even(*other))))
 
 
 def _even(low: int, high: int) -> Fraction:
     """Variance of a whole number that is as likely to be any from low to high."""
-    return Fraction((high - low + 1) ** 2 - 1, 12)
+    return Fraction((high - low + 1) ** 2 - 1) / 12
 
 
 def _variance(window: Summed, scale: Scale) -> float:

@@ -23,7 +23,15 @@ from stream_processors.steps.rounds import EndedRound, Ending, Facility
 from stream_processors.steps.story import Story
 
 JUDGED_BY_SETTINGS: Final = frozenset(
-    {Reason.UNKNOWN_FORM, Reason.OTHER_SCORING_KEY, Reason.POLICY_UNDER_MINIMUM, Reason.UNKNOWN_INTERVENTION}
+    {
+        Reason.UNKNOWN_FORM,
+        Reason.OTHER_SCORING_KEY,
+        Reason.REPEATED_INSTRUMENT,
+        Reason.SENSITIVE_FORM,
+        Reason.ROUND_OVERLAPS,
+        Reason.POLICY_UNDER_MINIMUM,
+        Reason.UNKNOWN_INTERVENTION,
+    }
 )
 """Why a marker may be refused that other settings, or another version, would accept."""
 

@@ -160,6 +160,14 @@ def test_what_is_not_there_is_refused_with_what_to_do(tmp_path: Path, words: tup
         said(address, words[0], "--facility", "general", *words[1:])
 
 
+def test_where_the_terminal_is_narrow_no_round_and_no_figure_is_cut_short(tmp_path: Path) -> None:
+    with Database.connect(stored(tmp_path, rounds(STEADY))) as database:
+        found = course(database, WARD)
+    out = StringIO()
+    Console(width=44, file=out).print(chart_table(found))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out.getvalue()
+
+
 @pytest.mark.parametrize("target", ["0.9", "5.1", "nan", "inf", "-1e300"])
 def test_a_target_that_is_not_on_the_scale_is_refused(tmp_path: Path, target: str) -> None:
     words = ("chart", "--facility", "general", "--node", "ward-1", "--form", "sib5", "--target", target)
@@ -178,7 +186,7 @@ def test_a_database_of_an_earlier_version_is_told_as_such(tmp_path: Path, words:
     address = f"chdb:{tmp_path}"
     with Database.connect(address) as database:
         database.migrate(migrations()[:3])
-    with pytest.raises(SinkUnavailable, match="those of another version: wardpulse db migrate"):
+    with pytest.raises(SinkUnavailable, match=r"those of another version \(Code: 47\): wardpulse db migrate"):
         said(address, *words, "--facility", "general", "--form", "sib5")
 
 
@@ -220,6 +228,27 @@ def test_compare_says_which_units_differ_by_more_than_chance_and_gives_quarters(
     text = said(address, "compare", "--facility", "general", "--form", "sib5").stdout
     assert re.search(r"Ward bad\s+60\s+2\.80\s+4\s+80%\s+\S+\s+above 99\.8 %", text)
     assert re.search(r"Ward none\s.*no figures of its own", text)
+
+
+def test_a_range_on_both_sides_of_a_limit_is_not_said_to_be_as_chance_has_it(tmp_path: Path) -> None:
+    events = of_many({**{f"w{number}": (20, 8) for number in range(8)}, "coded": (20, 14)})
+    bounds = {"at_risk_low": 10, "at_risk_high": 18}
+    events = [
+        one.model_copy(update=bounds) if isinstance(one, CohortSealed) and one.node == "coded" else one
+        for one in events
+    ]
+    text = said(stored(tmp_path, events), "compare", "--facility", "general", "--form", "sib5").stdout
+    assert re.search(r"Ward coded\s.*50-90%\s.*cannot be told", text)
+    assert re.search(r"Ward w0\s.*as chance has it", text)
+
+
+def test_a_round_whose_cohorts_were_all_retired_is_not_the_last_that_published(tmp_path: Path) -> None:
+    events = rounds(STEADY[:3])
+    last = next(event for event in events if isinstance(event, CohortSealed) and event.round == "r2")
+    address, words = stored(tmp_path, [*events, retired(last)]), ("compare", "--facility", "general", "--form", "sib5")
+    assert {row["round"] for row in json.loads(said(address, *words, "--json").stdout)} == {"r1"}
+    with pytest.raises(InputRefused, match="no round r2 of sib5 has published figures"):
+        said(address, *words, "--round", "r2")
 
 
 def test_effect_is_a_sentence_and_is_refused_with_too_few_rounds(tmp_path: Path) -> None:

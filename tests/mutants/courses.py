@@ -28,7 +28,7 @@ MUTANTS: Final = (
     Mutant(
         "count limits anew at every intervention",
         AUDITOR,
-        (Edit(HISTORY, "and one.rebase and not one.taken_back", "and not one.taken_back"),),
+        (Edit(HISTORY, "return event.rebase and not event.taken_back", "return not event.taken_back"),),
     ),
     Mutant(
         "leave chance out of the interval of a change",

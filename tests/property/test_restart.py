@@ -30,7 +30,7 @@ from stream_processors.kafka_log import LogRecord
 from stream_processors.runner import Analyst
 from stream_processors.steps.admit import OpenRound
 from stream_processors.steps.replay import replay
-from stream_processors.steps.restart import resume
+from stream_processors.steps.restart import refused_offsets, resume
 from stream_processors.steps.story import Output, Record, Stage, Story, advance
 from tests.random_logs import random_log
 from tests.records import RULES, records
@@ -78,8 +78,9 @@ class Cluster:
 
     def resumed(self) -> tuple[Story, int]:
         """The story a new worker rebuilds, and where it reads on."""
-        echoes = [output.event for output in self.durable if isinstance(output.event, Echo)]
-        return resume(echoes, self.committed)
+        events = [output.event for output in self.durable]
+        echoes = [event for event in events if isinstance(event, Echo)]
+        return resume(echoes, self.committed, refused_offsets(events))
 
     def written(self) -> Written:
         """(topic, event id) to the versions written of it."""

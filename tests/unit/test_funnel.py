@@ -4,7 +4,7 @@ from fractions import Fraction
 from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_processors.steps.funnel import TAIL_95, TAIL_998, Place, Range, Standing, Verdict, funnel, limits
@@ -89,6 +89,7 @@ def test_a_place_in_the_funnel_has_its_shares_and_limits() -> None:
     assert found.places[0] == Standing("a", 20, 0.7, 1.0, (0.3, 0.7), (0.15, 0.85), "within")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_five_people_are_never_outside_where_half_of_all_are_at_risk(data: st.DataObject) -> None:
     low = data.draw(st.integers(0, 5))

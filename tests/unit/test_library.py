@@ -1,5 +1,6 @@
 """Which instruments a deployment knows: what ships and the site's own, each once, in use only with a licence."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ forms: {own_calm: [calm]}
 sources: {key: our own}
 """
 LICENSED = {"mbi_2item", "ambi_9", "mbi_hss", "wbi_7", "wbi_9", "pfi", "bat_23", "bat_12", "bat_4", "uwes_3"}
-SENSITIVE = {"phq_2", "gad_2", "pc_ptsd_5", "who_5", "wp_error"}
+SENSITIVE = {"phq_2", "gad_2", "pc_ptsd_5", "who_5", "mios", "miss_hp", "stss", "wp_error"}
 Write = Callable[..., Settings]
 
 
@@ -275,6 +276,11 @@ def test_a_file_that_cannot_be_used_is_never_quoted(written: Write) -> None:
 def test_a_file_that_would_take_for_ever_is_refused_at_once(written: Write, instead: str, said: str) -> None:
     text = OWN.replace("measures: calm\n    items: [1, 2]", instead).replace("max: 5", "max: 50")
     assert said in refused(written(text))
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "pipe.yaml: is no file" in refused(Settings(instruments_folder=tmp_path))
 
 
 def test_a_share_published_elsewhere_is_a_share(written: Write) -> None:
