@@ -51,7 +51,22 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
     command = _command(words)
     for module in [name for name, commands in COMMANDS.items() if command in commands] or COMMANDS:
         import_module(module).register(app)
+    _flow(app)
     return app
+
+
+def _flow(app: typer.Typer) -> None:
+    """Make each paragraph of a help text one line: a terminal breaks it at its own width, not where the source does."""
+    for command in app.registered_commands:
+        command.help = _flowing(command.help or "")
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            group.typer_instance.info.help = _flowing(group.typer_instance.info.help or "")
+            _flow(group.typer_instance)
+
+
+def _flowing(text: str) -> str:
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
 
 
 def _command(words: Sequence[str]) -> str | None:

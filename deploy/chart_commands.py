@@ -31,9 +31,9 @@ read a chart, and how many signals are false, is in docs/indicators.md.
 
 Examples:
 
-wardpulse chart --facility st-anna --node icu --form sib5
+wardpulse chart --facility st-anna --node icu-1 --form sib5
 
-wardpulse chart --facility st-anna --node icu --form cbi.work --target 40
+wardpulse chart --facility st-anna --node icu-1 --form cbi.work --target 40
 
 wardpulse chart --facility st-anna --node medicine --form sib5 --calendar long --json
 """

@@ -17,7 +17,7 @@ def check_instruments(settings: Settings, known: Ledger | Unseen) -> Finding:
     try:
         library = library_of(settings)
     except (InputRefused, SettingsError) as error:
-        return Finding(CHECK, "problem", str(error), "Correct it: docs/instruments.md says what a file holds.")
+        return Finding(CHECK, "problem", str(error), "Correct it, then check again.")
     terms = () if isinstance(known, Unseen) else (one.terms for one in known.rounds if one.state == "open")
     for opened in terms:
         other = set(opened.scoring_keys.items()) - set(keys_of(opened.forms, library.catalogue).items())

@@ -69,8 +69,8 @@ ADVICE: Final[Mapping[Reason, str]] = {
     Reason.UNKNOWN_FORM: "it names a form that no instrument has, or that its round does not field",
     Reason.UNKNOWN_ROUND: "no such round was opened: see wardpulse rounds list",
     Reason.UNKNOWN_UNIT: (
-        "it names a unit twice, or one that is not a leaf of the organisation in force; to be retired, one that its "
-        "round did not know; for an intervention, a place that the organisation in force does not have"
+        "it names what is not there. A round asks units of the organisation in force, each once; an intervention is "
+        "about any place of it; retired is a place of the round. wardpulse organisation show has the one in force"
     ),
 }
 

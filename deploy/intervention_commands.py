@@ -29,11 +29,11 @@ Shows what that means and asks. It can be taken back, and every record of it sta
 limits there and below are worked out anew from that day: only for a known change that stays, as it hides whether
 something helped.
 
-Example: wardpulse interventions add --node icu --on 2026-10-12 --kind staffing --label added-night-shift
+Example: wardpulse interventions add --node icu-1 --on 2026-10-12 --kind staffing --label added-night-shift
 """
 _WITHDRAW_HELP = """Take an intervention back that was recorded by mistake.
 
-Example: wardpulse interventions withdraw --node icu --on 2026-10-12 --kind staffing --label added-night-shift
+Example: wardpulse interventions withdraw --node icu-1 --on 2026-10-12 --kind staffing --label added-night-shift
 """
 _LIST_HELP = """List what stands, of every facility or of one.
 
@@ -50,9 +50,9 @@ eight rounds with figures on either side. It does not show that it was the inter
 
 Examples:
 
-wardpulse interventions effect --facility st-anna --node icu --on 2026-10-12 --form sib5
+wardpulse interventions effect --facility st-anna --node icu-1 --on 2026-10-12 --form sib5
 
-wardpulse interventions effect --facility st-anna --node icu --on 2026-10-12 --form cbi.work --json
+wardpulse interventions effect --facility st-anna --node icu-1 --on 2026-10-12 --form cbi.work --json
 """
 _COLUMNS: Final = ("facility", "on", "node", "kind", "label", "meaning", "rebase")
 

@@ -22,6 +22,7 @@ MOST_BYTES: Final = 200_000
 MOST_FILES: Final = 500
 _MOST_TOLD: Final = 3
 _LONGEST_PLACE: Final = 100
+_SAID: Final = {"extra_forbidden": "is not known: correct its name, or take it out", "missing": "is missing: add it"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ def _read(path: Path) -> tuple[Instrument, Mapping[str, Any]]:
     try:
         instrument = Instrument.model_validate(content)
     except ValidationError as error:
-        raise InputRefused(f"{path}: {'; '.join(_sentences(error))}") from None
+        raise InputRefused(
+            f"{path}: {'; '.join(_sentences(error))}. docs/instruments.md says what a file holds"
+        ) from None
     # read as text, true and false are words
     return instrument, {**content, "sensitive": instrument.sensitive}
 
@@ -132,7 +135,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
     details = error.errors(include_url=False, include_input=False, include_context=False)
     for detail in details[:_MOST_TOLD]:
         place = ".".join(str(part) for part in detail["loc"])[:_LONGEST_PLACE]
-        yield f"{place or 'the file'}: {detail['msg']}"
+        said = _SAID.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+        yield f"{place or 'the file'}: {said}"
     if len(details) > _MOST_TOLD:
         yield f"and {len(details) - _MOST_TOLD} more"
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,13 +30,26 @@ def print_rows(rows: Sequence[Row], as_json: bool, columns: Sequence[str], empty
     elif not rows:
         typer.echo(empty)
     else:
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for column in columns:
-            # where the terminal is narrow a date stays whole
-            table.add_column(column.replace("_", " "), overflow="fold", min_width=10 if "date" in column else None)
-        for row in rows:
-            table.add_row(*(_cell(row[column]) for column in columns))
-        Console(soft_wrap=False).print(table)
+        console = Console(soft_wrap=False)
+        console.print(_table(rows, columns, console.width))
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str], width: int) -> Table:
+    names = [column.replace("_", " ") for column in columns]
+    cells = [names, *([_cell(row[column]) for column in columns] for row in rows)]
+    longest = [max(map(cell_len, " ".join(said).split())) for said in zip(*cells, strict=True)]
+    # an id that is broken cannot be copied: words stay whole where there is room for them, and dates always
+    gap = 2 if sum(longest) + 2 * len(columns) <= width else 1
+    fits = sum(longest) + gap * len(columns) <= width
+    table = Table(box=None, padding=(0, gap if fits else 2, 0, 0))
+    for at, (name, letters) in enumerate(zip(names, longest, strict=True)):
+        least = letters if fits else 10 if "date" in name else None
+        # it is the columns of several words that make room
+        is_one = fits and all(cell_len(row[at]) <= letters for row in cells)
+        table.add_column(name, overflow="fold", min_width=least, no_wrap=is_one)
+    for row in cells[1:]:
+        table.add_row(*row)
+    return table
 
 
 def print_json(value: Any) -> None:

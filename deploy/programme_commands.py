@@ -21,8 +21,8 @@ docs/examples/programme-default.yaml is a complete programme; docs/programme.md 
 """
 _PLAN_HELP = """The calendar of rounds that comes of a programme, with the commands that open them.
 
-Sends nothing: each round is opened when its time comes. Forms that no instrument has, or that are not in use for want
-of a licence, are named and left out.
+Sends nothing: each round is opened when its time comes. Of series, forms that no instrument has, or that are not in
+use for want of a licence, are named and left out. A calendar of your own is shown as it is, with what is wrong with it.
 
 Example: wardpulse programme plan docs/examples/programme-default.yaml --start 2027-01-04
 """

@@ -107,13 +107,18 @@ def _sheets(file: Path, asked: Asked) -> Iterator[Sheet | Refused]:
     # an object in a line, or a list of them; a header of item numbers begins with neither
     if load(file)[1].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return (_with_known_items(sheet, asked) for sheet in read_json_lines(file, (*wanted, *_ITEMS)))
-    names = enumerate(read_heading(file, wanted).names, start=1)
-    strange = [at for at, name in names if _ITEM.fullmatch(name) and name not in wanted]
+    names = read_heading(file, wanted).names
+    strange = [at for at, name in enumerate(names, start=1) if _ITEM.fullmatch(name) and name not in wanted]
     if strange:
         # without a header the number may be an answer, or somebody's
         raise InputRefused(
             f"{file}: the name of column {strange[0]} is a number and no item of {asked.name}: it has "
             f"{', '.join(wanted)}. The first line names the columns by item numbers"
+        )
+    if not set(wanted) & set(names):
+        raise InputRefused(
+            f"{file}: no column has the number of an item for its name: the first line must name the items of "
+            f"{asked.name}, {', '.join(wanted)}"
         )
     lacking = dict.fromkeys(wanted, f"the header needs a column for every item of {asked.name}: {', '.join(wanted)}")
     return read_csv(file, wanted, Header(), lacking)

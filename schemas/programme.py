@@ -234,9 +234,9 @@ def _gaps(rounds: Sequence[Planned], forms: Forms) -> list[str]:
         for before, after in pairwise(asked):
             days = (after.first - before.last).days
             if days < least:
+                said = f"{days} day{'' if days == 1 else 's'}"
                 found.append(
-                    f"{form}: {after.round} begins {days} days after the end of {before.round}; "
-                    f"its instrument needs {least}"
+                    f"{form}: {after.round} begins {said} after the end of {before.round}; its instrument needs {least}"
                 )
     return found
 

@@ -40,6 +40,7 @@ EXAMPLE: Final = "docs/examples/limesurvey-cbi.yaml"
 MOST_REPORTED: Final = 5
 _ROUND: Final[TypeAdapter[str]] = TypeAdapter(RoundId)
 _ADVICE: Final = {
+    "extra_forbidden": "is not known here: correct its name, or take it out",
     "missing": "is missing: add it",
     "string_pattern_mismatch": "is not an id: use letters without accents (small ones, but for rounds), digits, . _ -",
     "string_type": "must be text: put it in quotes",

@@ -245,3 +245,18 @@ def test_changes_and_figures_steer_no_terminal(capsys: pytest.CaptureFixture[str
     assert all(line.isprintable() for line in said.splitlines())
     row = {"depth": 2, "name": HOSTILE, "state": "withheld", "staff_group": ""}
     assert all(cell.isprintable() for cell in deploy.figures._cells(row, ("state", "mean")))
+
+
+@pytest.mark.parametrize(("width", "whole"), [("100", True), ("62", True), ("40", False)])
+def test_words_of_a_listing_stay_whole_where_there_is_room(
+    width: str, whole: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    row = {"label": "protected-breaks-at-night", "kind": "support_programme", "meaning": "breaks are covered " * 5}
+    print_rows([row], False, ("label", "meaning", "kind"), "")
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= int(width)
+    assert all(name in printed for name in ("protected-breaks-at-night", "support_programme")) == whole
+    # what does not fit goes on in the next line: no letter is cut off
+    letters = "".join(sorted("".join(row.values()) + "".join(row)))
+    assert "".join(sorted(printed)).strip() == letters.strip()

@@ -1,5 +1,6 @@
 """The command line loads what is asked for, and has all of it when nothing is."""
 
+import itertools
 import subprocess
 import sys
 from importlib import import_module
@@ -39,3 +40,14 @@ def test_a_command_does_not_wait_for_what_others_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_help_text_is_broken_where_the_terminal_ends_and_nowhere_else() -> None:
+    for words in (["interventions", "add"], ["chart"], ["rounds", "close"]):
+        shown = CliRunner().invoke(application(words), [*words, "--help"], env={"COLUMNS": "80"}).output
+        said = shown.split("─ Options")[0].splitlines()
+        lines = [line.strip() for line in said]
+        # a line that is followed by text of its paragraph has no room for that text's first word
+        for line, after in itertools.pairwise(lines):
+            if line and after and not after.startswith("╭"):
+                assert len(line) + 1 + len(after.split()[0]) > 78, (line, after)

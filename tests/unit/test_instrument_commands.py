@@ -18,6 +18,7 @@ from tests.unit.test_instrument_vectors import TOLERANCE, VECTORS, answers_in
 from wardpulse import application
 
 VALUE: Final = "918273"
+INSTRUMENTS: Final = Path(__file__).parents[2] / "schemas" / "instruments"
 
 
 def run(*words: str | Path, **env: str) -> Result:
@@ -192,3 +193,30 @@ def test_whatever_is_in_a_file_it_is_scored_or_refused(tmp_path: Path, content: 
     except InputRefused:
         return
     assert rows or refused
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("--form", "cbi.work"),
+            "no column has the number of an item for its name: the first line must name the items",
+        ),
+        (("--form", "cbi"), "cbi is an instrument: give one of its forms, cbi.personal, cbi.work, cbi.client, or"),
+        (("--form", "nothing"), "nothing is not a known form: wardpulse instruments list shows them all"),
+    ],
+)
+def test_what_cannot_be_scored_says_what_to_do_and_quotes_no_header(
+    tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    result = run("score", made_up(tmp_path, f"unit,q{VALUE}\nicu,3\n"), *words)
+    assert sentence in str(result.exception)
+    assert VALUE not in str(result.exception)
+
+
+def test_an_instrument_that_cannot_be_used_is_told_without_words_of_the_checker(tmp_path: Path) -> None:
+    text = (INSTRUMENTS / "sib5.yaml").read_text("utf-8")
+    (tmp_path / "own.yaml").write_text(text.replace("id: sib5", "id: own") + "colour: red\n")
+    result = run("list", WARDPULSE_INSTRUMENTS_FOLDER=str(tmp_path))
+    assert "own.yaml: colour: is not known: correct its name, or take it out." in str(result.exception)
+    assert "docs/instruments.md says what a file holds" in str(result.exception)
