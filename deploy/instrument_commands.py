@@ -194,13 +194,14 @@ def _asked(known: Library, form: str | None, instrument: str | None) -> Asked:
         raise typer.BadParameter("say with which key: --form FORM, or --instrument ID")
     if instrument is not None:
         return asked_for(_instrument(known, instrument), None)
-    found = next((one for one in known.instruments if form in one.forms), None)
-    if form in known.by_id and found is None:
-        has = ", ".join(known.by_id[form].forms)
-        raise InputRefused(f"{form} is an instrument: give one of its forms, {has}, or --instrument {form}")
-    if found is None or form is None:
-        raise InputRefused(f"{printable(form or '')} is not a known form: wardpulse instruments list shows them all")
-    return asked_for(found, form)
+    name = form or ""
+    found = next((one for one in known.instruments if name in one.forms), None)
+    if name in known.by_id and found is None:
+        has = ", ".join(known.by_id[name].forms)
+        raise InputRefused(f"{name} is an instrument: give one of its forms, {has}, or --instrument {name}")
+    if found is None:
+        raise InputRefused(f"{printable(name)} is not a known form: wardpulse instruments list shows them all")
+    return asked_for(found, name)
 
 
 def _write(out: Path, text: str) -> None:
