@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 import pytest
 from pydantic import BaseModel
 
-from schemas.events import BELOW_K, CohortRetired, CohortSealed, NodeState, RoundSealed
+from schemas.events import BELOW_K, CohortRetired, CohortSealed, InterventionRecorded, NodeState, RoundSealed
 from schemas.indicator import Indicator
 from schemas.policy import Policy
 from schemas.season import Season
@@ -18,7 +18,7 @@ from tests.random_logs import random_log
 from tests.records import replayed
 
 LOGS, BATCHES = 240, 6
-OPEN: Final = (CohortSealed, CohortRetired, RoundSealed, Indicator)
+OPEN: Final = (CohortSealed, CohortRetired, InterventionRecorded, RoundSealed, Indicator)
 
 PLACE: Final = "an id or a name from the organisation record, or of a round or form from its marker"
 DIGEST: Final = "a hash of public terms"
@@ -46,6 +46,14 @@ FIELDS: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
         **dict.fromkeys(("at_risk_low", "at_risk_high"), BOUNDS),
     },
     CohortRetired: {**ENVELOPE, **WHERE, "cohort_id": DIGEST},
+    InterventionRecorded: {
+        **ENVELOPE,
+        **dict.fromkeys(("node", "path"), PLACE),
+        **dict.fromkeys(("kind", "label"), "of a catalogue in the code, about places"),
+        "on": CALENDAR,
+        **dict.fromkeys(("rebase", "taken_back"), "said by leadership, whoever answers"),
+        "version": "how often leadership said something of it",
+    },
     RoundSealed: {
         **ENVELOPE,
         "round": PLACE,
@@ -56,6 +64,7 @@ FIELDS: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
         "last_answer_date": CALENDAR,
         "policy": "the terms of the marker, fixed before anybody answers",
         "policy_hash": DIGEST,
+        "scoring_keys": DIGEST,
         "nodes": "one for each place of the organisation, whoever answers",
     },
     NodeState: {
@@ -164,7 +173,7 @@ def test_no_open_event_of_random_logs_tells_of_fewer_than_k_people(batch: int) -
 
 
 def _open_events(result: Replay) -> list[BaseModel]:
-    return [*result.cohorts, *result.retired, *result.indicators, *result.rounds]
+    return [*result.cohorts, *result.retired, *result.interventions, *result.indicators, *result.rounds]
 
 
 def test_a_small_number_in_any_of_its_places_is_noticed() -> None:
