@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from rich.console import Console
@@ -155,11 +156,27 @@ def _show(
         if simulation and simulation.long_below:
             for line in brought(simulation, database):
                 console.print(line, soft_wrap=True)
+        facility = next((row["facility"] for row in database.query("SELECT facility FROM rounds LIMIT 1")), None)
     console.print(f"The tables above were read from {local.settings.clickhouse}", soft_wrap=True)
+    for line in look_closer(local.settings.clickhouse, facility, forms):
+        console.print(line, soft_wrap=True)
     console.rule("closed side: for operators and auditors only")
     for line in counts:
         console.print(line, soft_wrap=True)
     console.print(f"Audit what was published: wardpulse audit disclosure {folder}", soft_wrap=True)
+
+
+def look_closer(clickhouse: str, facility: str | None, forms: Sequence[str]) -> list[str]:
+    """Commands to go on with, of a facility and form that has figures."""
+    if facility is None:
+        return []
+    rest = f"--facility {facility} --form {forms[0]}"
+    return [
+        "Look closer at units beside each other, and at rounds one by one:",
+        f"  export WARDPULSE_CLICKHOUSE={quote(clickhouse)}",
+        f"  wardpulse compare {rest}",
+        f"  wardpulse chart {rest} --node {facility}",
+    ]
 
 
 def _keep_manifests(local: Local, folder: Path) -> None:
