@@ -268,7 +268,7 @@ def _compare(
         which = f"round {printable(round_)}" if round_ else "round"
         raise InputRefused(
             f"no {which} of {form} has published figures at {printable(facility)}: "
-            "wardpulse rounds list shows the sealed ones"
+            "wardpulse figures --json lists facilities and forms, wardpulse rounds list the rounds"
         )
     compared = [(one, rows, compare_rows(one, rows)) for one, rows in found]
     if as_json:
