@@ -195,7 +195,7 @@ def _asked(known: Library, form: str | None, instrument: str | None) -> Asked:
     if instrument is not None:
         return asked_for(_instrument(known, instrument), None)
     found = next((one for one in known.instruments if form in one.forms), None)
-    if form in known.by_id and found is None:
+    if form is not None and found is None and form in known.by_id:
         has = ", ".join(known.by_id[form].forms)
         raise InputRefused(f"{form} is an instrument: give one of its forms, {has}, or --instrument {form}")
     if found is None or form is None:
