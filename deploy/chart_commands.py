@@ -21,7 +21,7 @@ from schemas.instruments.scoring import Catalogue, Scale
 from stream_processors.database import Database
 from stream_processors.steps.courses import UNIT
 from stream_processors.steps.funnel import Place, Standing, funnel
-from stream_processors.steps.spc import FIRM, Judged, Limits
+from stream_processors.steps.spc import FIRM, LEADERS_FROM, Judged, Limits
 from stream_processors.steps.standing import beside, quarters
 
 CHART_HELP: Final = """The control chart of a place: every round by itself, its limits and what they say.
@@ -54,13 +54,16 @@ _ASSURANCE: Final = {
     "hit_and_miss": "within these limits the target is met in some rounds and missed in others, by chance alone",
     "fails": "within these limits the target is never met",
 }
+_KINDS: Final = {"concern": "a concern", "improvement": "an improvement"}
 _VERDICTS: Final = {
     "within": "as chance has it",
-    "high": "above 95 %",
-    "very_high": "above 99.8 %",
-    "low": "below 95 %",
-    "very_low": "below 99.8 %",
+    "high": "above 95 % limits",
+    "very_high": "above 99.8 % limits",
+    "low": "below 95 % limits",
+    "very_low": "below 99.8 % limits",
 }
+_BEYOND: Final = ("very_high", "high", "very_low", "low")
+_MOST_NAMED: Final = 6
 _ACROSS: Final = "cannot be told"
 _FUNNEL: Final = (
     "Beyond 95 % is for looking: of forty places alike, one is there at either end. Beyond 99.8 % is worth a question. "
@@ -215,11 +218,27 @@ def _references(found: PlacesCourse, references: Sequence[Reference]) -> Iterato
             )
 
 
+def _in_short(judged: Sequence[Judged], limits: Limits) -> str:
+    """What the whole chart says in a sentence, by the rules that leaders are told of."""
+    seen = [one for one in judged if one.value is not None]
+    calling = [one for one in seen if one.signal.for_leaders]
+    if not calling and limits.points < LEADERS_FROM:
+        return f"In short: too few rounds to call one unusual; that takes {LEADERS_FROM}."
+    if not calling:
+        return "In short: no round is unusual for this place."
+    newest = seen[-1].signal
+    if not newest.for_leaders:
+        return "In short: the newest round with figures is as usual for this place; an earlier one is not."
+    rules = ", ".join(newest.rules).replace("_", " ")
+    return f"In short: the newest round with figures is {_KINDS[newest.kind]} ({rules}): ask what changed."
+
+
 def _notes(found: PlacesCourse, target: float | None, references: Sequence[Reference]) -> Iterator[str]:
     limits = found.judged[-1].limits
     if limits is None:
         yield "no limits yet: they need two rounds with figures that follow each other"
     else:
+        yield _in_short(found.judged, limits)
         trial = f"; a trial, as they are fewer than {FIRM}" if limits.trial else ""
         yield f"centre {limits.centre / UNIT:.2f}, limits from {limits.points} rounds with figures{trial}"
     if target is not None and (assured := found.assurance(target)) is not None:
@@ -249,7 +268,7 @@ def _compare(
         which = f"round {printable(round_)}" if round_ else "round"
         raise InputRefused(
             f"no {which} of {form} has published figures at {printable(facility)}: "
-            "wardpulse rounds list shows the sealed ones"
+            "wardpulse figures --json lists facilities and forms, wardpulse rounds list the rounds"
         )
     compared = [(one, rows, compare_rows(one, rows)) for one, rows in found]
     if as_json:
@@ -292,7 +311,7 @@ def compare_table(form: str, scale: Scale, lines: Sequence[Row], round_: str) ->
     """Places of one kind for people."""
     table = Table(
         title=f"{form} {scale.id}, round {escape(printable(round_))}: every {escape(printable(lines[0]['kind']))}",
-        caption=_FUNNEL if any(line["verdict"] for line in lines) else None,
+        caption=" ".join(_beneath(lines)) or None,
         caption_justify="left",
         box=None,
         padding=(0, 1, 0, 0),
@@ -303,6 +322,24 @@ def compare_table(form: str, scale: Scale, lines: Sequence[Row], round_: str) ->
     for line in lines:
         table.add_row(escape(printable(line["name"])), *_compared(line))
     return table
+
+
+def _beneath(lines: Sequence[Row]) -> Iterator[str]:
+    """What is said under a comparison: which places are beyond their limits first."""
+    if any(line["verdict"] for line in lines):
+        beyond = {verdict: [line["name"] for line in lines if line["verdict"] == verdict] for verdict in _BEYOND}
+        yield "In short:"
+        yield from (f"{_VERDICTS[verdict]}: {_few(names)}." for verdict, names in beyond.items() if names)
+        if not any(beyond.values()):
+            yield "no place is clearly beyond its limits."
+        yield _FUNNEL
+    if any(line["quarter"] for line in lines):
+        yield "Quarter: by the mean, 1 the best; no order within one."
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return escape(printable(", ".join(names[:_MOST_NAMED]))) + (f" and {more} more" if more > 0 else "")
 
 
 def _compared(line: Row) -> Sequence[str]:

@@ -18,6 +18,7 @@ from stream_processors.steps.effect import Effect, NoEffect, Point, effect
 from stream_processors.steps.spc import Assurance, Judged, assurance, chart
 
 Row = Mapping[str, Any]
+_MOST_NAMED: Final = 50
 _EVERY: Final = {"short": "units asked every round", "long": "units asked once a season"}
 
 
@@ -65,7 +66,8 @@ def course(database: Database, series: Series) -> PlacesCourse:
     found = database.query(_sql("course"), asked)
     rounds = [row for row in found if row["calendar"] == series.calendar]
     if not rounds:
-        raise InputRefused(_nothing(series, {str(row["calendar"]) for row in found}))
+        known = database.query("SELECT DISTINCT facility, node, name FROM nodes ORDER BY facility, node", {})
+        raise InputRefused(_nothing(series, {str(row["calendar"]) for row in found}, known))
     path = {"facility": series.facility, "path": list(rounds[-1]["path"])}
     interventions = database.query(_sql("interventions"), path)
     starts = _starts(rounds, [row["on"] for row in interventions if row["rebase"]])
@@ -111,8 +113,20 @@ def _starts(rounds: Sequence[Row], days: Sequence[date]) -> list[int]:
     return [at for at in found if at is not None]
 
 
-def _nothing(series: Series, calendars: set[str]) -> str:
+def _nothing(series: Series, calendars: set[str], known: Sequence[Row]) -> str:
     said = f"no sealed round of {series.form} asked {series.node} of {series.facility}"
+    facilities = dict.fromkeys(str(row["facility"]) for row in known)
+    if facilities and series.facility not in facilities:
+        return f"{said}: the facilities here are {_few(list(facilities))}"
+    places = {str(row["node"]): str(row["name"]) for row in known if row["facility"] == series.facility}
+    if places and series.node not in places:
+        # figures show names, and options take ids
+        named = [node for node, name in places.items() if name.casefold() == series.node.casefold()]
+        return f"{said}: try --node {named[0]}" if named else f"{said}: the places there are {_few(list(places))}"
     if calendars:
         return f"{said} as one of the {_EVERY[series.calendar]}: try --calendar {min(calendars)}"
     return f"{said}: wardpulse figures --json lists places and forms, wardpulse rounds list the rounds"
+
+
+def _few(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_MOST_NAMED]) + (f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else "")

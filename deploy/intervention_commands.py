@@ -109,7 +109,8 @@ def _list(facility: _Only = None, as_json: AsJson = False) -> None:
     settings = Settings.read(os.environ)
     rows = interventions_rows(Control.connect(settings).ledger(), facility)
     shown = rows if as_json else [{**row, "rebase": "yes" if row["rebase"] else "no"} for row in rows]
-    print_rows(shown, as_json, _COLUMNS, "nothing is recorded yet: wardpulse interventions add --help")
+    where = "" if facility is None else f" at {printable(facility)}"
+    print_rows(shown, as_json, _COLUMNS, f"nothing is recorded yet{where}: wardpulse interventions add --help")
 
 
 def _kinds(as_json: AsJson = False) -> None:

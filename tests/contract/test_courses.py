@@ -148,6 +148,9 @@ def test_chart_for_programs_has_what_was_told_and_what_is_said_now(tmp_path: Pat
     [
         (("chart", "--node", "ward-9", "--form", "sib5"), "no sealed round of sib5 asked ward-9 of general"),
         (("chart", "--node", "ward-1", "--form", "sib5", "--calendar", "long"), "try --calendar short"),
+        (("chart", "--node", "ward-9", "--form", "sib5"), "the places there are ward-1"),
+        (("chart", "--node", "WARD 1", "--form", "sib5"), "try --node ward-1"),
+        (("chart", "--node", "ward-1", "--form", "sib5", "--facility", "other"), "the facilities here are general"),
         (("chart", "--node", "ward-1", "--form", "sib9"), "there is no form sib9: wardpulse instruments list"),
         (("chart", "--node", "ward-1", "--form", "sib5", "--scale", "x"), "sib5 has no scale x: it has burnout"),
         (("compare", "--form", "cbi.work"), "no round of cbi.work has published figures at general"),
@@ -228,6 +231,9 @@ def test_compare_says_which_units_differ_by_more_than_chance_and_gives_quarters(
     text = said(address, "compare", "--facility", "general", "--form", "sib5").stdout
     assert re.search(r"Ward bad\s+60\s+2\.80\s+4\s+80%\s+\S+\s+above 99\.8 %", text)
     assert re.search(r"Ward none\s.*no figures of its own", text)
+    flat = " ".join(text.split())
+    assert "In short: above 99.8 % limits: Ward bad." in flat
+    assert "Quarter: by the mean, 1 the best" in flat
 
 
 def test_a_range_on_both_sides_of_a_limit_is_not_said_to_be_as_chance_has_it(tmp_path: Path) -> None:
@@ -268,3 +274,29 @@ def test_effect_is_a_sentence_and_is_refused_with_too_few_rounds(tmp_path: Path)
     assert row["estimate_low"] < row["estimate"] < row["estimate_high"]
     assert (row["rounds_before"], row["rounds_after"], row["is_clear"]) == (10, 10, True)
     assert date.fromisoformat("2026-05-25") == day(10)
+
+
+@pytest.mark.parametrize(
+    ("totals", "sentence"),
+    [
+        (STEADY[:3], "In short: too few rounds to call one unusual; that takes 8."),
+        (STEADY, "In short: no round is unusual for this place."),
+        ([*STEADY, 70], "In short: the newest round with figures is a concern (outside): ask what changed."),
+        ([*STEADY, 20], "In short: the newest round with figures is an improvement (outside): ask what changed."),
+        (
+            [*STEADY[:9], 70, 41, 42],
+            "In short: the newest round with figures is as usual for this place; an earlier one is not.",
+        ),
+    ],
+)
+def test_a_chart_says_in_a_sentence_whether_anything_is_unusual(
+    tmp_path: Path, totals: list[int], sentence: str
+) -> None:
+    words = ("chart", "--facility", "general", "--node", "ward-1", "--form", "sib5")
+    assert sentence in " ".join(said(stored(tmp_path, rounds(totals)), *words).stdout.split())
+
+
+def test_a_comparison_says_so_where_no_place_is_beyond_its_limits(tmp_path: Path) -> None:
+    address = stored(tmp_path, of_many({f"w{number}": (20, 8) for number in range(4)}))
+    text = said(address, "compare", "--facility", "general", "--form", "sib5").stdout
+    assert "In short: no place is clearly beyond its limits." in " ".join(text.split())
