@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.courses import PlacesCourse, Row, Series, course, one_round
+from deploy.courses import PlacesCourse, Row, Series, course, one_round, the_facility
 from deploy.library import library_of
 from deploy.output import AsJson, print_json, printable, working
 from deploy.resources import interventions
@@ -71,7 +71,9 @@ _FUNNEL: Final = (
     "Limits: of a place with so many answers, if it were like all together."
 )
 
-FacilityName = Annotated[str, typer.Option("--facility", help="Which hospital.")]
+FacilityName = Annotated[
+    str | None, typer.Option("--facility", help="Which hospital; may be left out where there is one.")
+]
 FormName = Annotated[str, typer.Option("--form", help="Which form, as wardpulse figures names them.")]
 CalendarName = Annotated[
     Literal["short", "long"], typer.Option("--calendar", help="Units asked every round, or those asked once a season.")
@@ -97,9 +99,9 @@ def scales_of(catalogue: Catalogue, form: str, scale: str | None) -> list[Scale]
 
 
 def _chart(
-    facility: FacilityName,
     node: Annotated[str, typer.Option(help="Which place: a unit, a department, or the facility itself.")],
     form: FormName,
+    facility: FacilityName = None,
     scale: ScaleName = None,
     staff_group: Annotated[str, typer.Option(help="A staff group under the place.")] = "",
     calendar: CalendarName = "short",
@@ -113,7 +115,8 @@ def _chart(
     for asked in scales:
         _check_target(target, asked)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
-        found = [course(database, Series(facility, node, form, one, calendar, staff_group)) for one in scales]
+        where = the_facility(database, facility)
+        found = [course(database, Series(where, node, form, one, calendar, staff_group)) for one in scales]
     if as_json:
         print_json([row for one in found for row in chart_rows(one)])
         return
@@ -137,7 +140,7 @@ def chart_rows(found: PlacesCourse) -> list[dict[str, Any]]:
     """A course for programs: what each round told at its close, and under `now` what the chart of all rounds says."""
     return [
         {"form": found.series.form, "scale": found.series.scale.id, "node": found.series.node, **row, "now": _now(one)}
-        for row, one in zip(found.rounds, found.judged, strict=True)
+        for row, one in _both(found)
     ]
 
 
@@ -171,7 +174,7 @@ def chart_table(found: PlacesCourse, target: float | None = None, references: Se
     )
     for name in ("round", "from", "answers", "mean", "smoothed", "limits", "what the chart says"):
         table.add_column(name, justify="left" if name in ("round", "what the chart says") else "right", overflow="fold")
-    for row, one in zip(found.rounds, found.judged, strict=True):
+    for row, one in _both(found):
         table.add_row(*_line(row, one))
     return table
 
@@ -186,18 +189,21 @@ def _line(row: Row, one: Judged) -> Iterator[str]:
     yield f"{one.value / UNIT:.2f}"
     yield "-" if row["smoothed"] is None else f"{row['smoothed']:.2f}"
     yield _limits(one.limits)
-    yield _said(one)
+    yield _said(one, row)
 
 
 def _limits(limits: Limits | None) -> str:
     return "-" if limits is None else f"{limits.lower / UNIT:.2f} to {limits.upper / UNIT:.2f}"
 
 
-def _said(one: Judged) -> str:
+def _said(one: Judged, row: Row) -> str:
+    """What the chart of all rounds says of one; what was not told at its close is marked, as later rounds say it."""
     if one.signal.kind in ("none", "common"):
         return "-" if one.signal.kind == "none" else "common cause"
     rules = ", ".join(one.signal.rules).replace("_", " ")
-    return f"{one.signal.kind}: {rules}{'' if one.signal.for_leaders else ' (drawn only)'}"
+    if not one.signal.for_leaders:
+        return f"{one.signal.kind}: {rules} (drawn only)"
+    return f"{one.signal.kind}: {rules}{'' if row['signal'] == one.signal.kind else ' (seen since)'}"
 
 
 def _references(found: PlacesCourse, references: Sequence[Reference]) -> Iterator[str]:
@@ -249,13 +255,19 @@ def _notes(found: PlacesCourse, target: float | None, references: Sequence[Refer
         kind = kinds.get(row["kind"])
         label = kind.labels.get(row["label"], row["label"]) if kind else row["label"]
         anew = "; limits count anew from there" if row["rebase"] else ""
-        yield f"{row['on'].isoformat()} at {row['node']}: {label}{anew}"
+        yield f"done {row['on'].isoformat()} at {row['node']}: {label}{anew}"
     yield "A signal is a question to the place, not a verdict. Common cause: no reason is to be found in that round."
+    if any(one.signal.for_leaders and row["signal"] != one.signal.kind for row, one in _both(found)):
+        yield "Seen since: by limits that later rounds have moved, or as part of a run that they went on with."
+
+
+def _both(found: PlacesCourse) -> Iterator[tuple[Row, Judged]]:
+    return zip(found.rounds, found.judged, strict=True)
 
 
 def _compare(
-    facility: FacilityName,
     form: FormName,
+    facility: FacilityName = None,
     scale: ScaleName = None,
     round_: Annotated[str, typer.Option("--round", help="Which round; the last published one if left out.")] = "",
     as_json: AsJson = False,
@@ -263,11 +275,12 @@ def _compare(
     settings = Settings.read(os.environ)
     scales = scales_of(known_forms(library_of(settings).catalogue), form, scale)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
-        found = [(one, one_round(database, facility, form, one, round_)) for one in scales]
+        where = the_facility(database, facility)
+        found = [(one, one_round(database, where, form, one, round_)) for one in scales]
     if not any(rows for _, rows in found):
         which = f"round {printable(round_)}" if round_ else "round"
         raise InputRefused(
-            f"no {which} of {form} has published figures at {printable(facility)}: "
+            f"no {which} of {form} has published figures at {printable(where)}: "
             "wardpulse figures --json lists facilities and forms, wardpulse rounds list the rounds"
         )
     compared = [(one, rows, compare_rows(one, rows)) for one, rows in found]
@@ -275,8 +288,12 @@ def _compare(
         print_json([{"form": form, "scale": one.id, **row} for one, _, lines in compared for row in lines])
         return
     for one, rows, lines in compared:
-        for kind in dict.fromkeys(row["kind"] for row in lines):
-            Console().print(compare_table(form, one, [row for row in lines if row["kind"] == kind], rows[0]["round"]))
+        kinds = {
+            kind: [row for row in lines if row["kind"] == kind] for kind in dict.fromkeys(r["kind"] for r in lines)
+        }
+        # a place alone of its kind has nothing beside it
+        for alike in [found for found in kinds.values() if len(found) > 1] or kinds.values():
+            Console().print(compare_table(form, one, alike, rows[0]["round"]))
 
 
 def compare_rows(scale: Scale, rows: Sequence[Row]) -> list[dict[str, Any]]:

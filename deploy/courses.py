@@ -54,6 +54,18 @@ class PlacesCourse:
         return effect(points, on, self.series.scale.direction)
 
 
+def the_facility(database: Database, given: str | None) -> str:
+    """The facility that is meant: the one named, or the only one there is; InputRefused if that cannot be told."""
+    if given is not None:
+        return given
+    known = [str(row["facility"]) for row in database.query("SELECT DISTINCT facility FROM rounds ORDER BY facility")]
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise InputRefused("no round is sealed yet: see wardpulse rounds list")
+    raise InputRefused(f"there are several facilities: name one with --facility, {_few(known)}")
+
+
 def course(database: Database, series: Series) -> PlacesCourse:
     """Read a course; InputRefused if no sealed round has it."""
     asked = {

@@ -8,7 +8,7 @@ import typer
 
 from deploy.chart_commands import CalendarName, FacilityName, FormName, ScaleName, scales_of
 from deploy.control import Control, open_keystore
-from deploy.courses import Series, course, effect_row
+from deploy.courses import Series, course, effect_row, the_facility
 from deploy.interventions import intervening, interventions_rows, kinds_rows, meaning
 from deploy.library import library_of
 from deploy.output import AsJson, print_json, print_rows, printable, working
@@ -118,10 +118,10 @@ def _kinds(as_json: AsJson = False) -> None:
 
 
 def _effect(
-    facility: FacilityName,
     node: _Node,
     on: _On,
     form: FormName,
+    facility: FacilityName = None,
     scale: ScaleName = None,
     calendar: CalendarName = "short",
     as_json: AsJson = False,
@@ -129,7 +129,8 @@ def _effect(
     settings = Settings.read(os.environ)
     scales = scales_of(known_forms(library_of(settings).catalogue), form, scale)
     with working().status("Reading ClickHouse"), Database.connect(settings.clickhouse) as database:
-        courses = [course(database, Series(facility, node, form, one, calendar)) for one in scales]
+        where = the_facility(database, facility)
+        courses = [course(database, Series(where, node, form, one, calendar)) for one in scales]
     found = {one.series.scale.id: one.effect(on.date()) for one in courses}
     if as_json:
         print_json([{"form": form, "scale": name, **effect_row(one)} for name, one in found.items()])

@@ -124,7 +124,7 @@ def test_chart_shows_every_round_its_limits_and_what_was_done(tmp_path: Path) ->
     assert any(line.startswith("r10") and line.endswith("withheld: a gap") for line in lines)
     assert any(line.startswith("r11") and "concern: outside" in line for line in lines)
     text = " ".join(lines)
-    assert f"{day(3)} at surgery: Posts were added; limits count anew from there" in text
+    assert f"done {day(3)} at surgery: Posts were added; limits count anew from there" in text
     assert "a trial, as they are fewer than 12" in text
     assert "target 1.2: within these limits the target is" in text
     assert "elsewhere: 39% at risk, staff of rural hospitals in the United States" in text
@@ -300,3 +300,22 @@ def test_a_comparison_says_so_where_no_place_is_beyond_its_limits(tmp_path: Path
     address = stored(tmp_path, of_many({f"w{number}": (20, 8) for number in range(4)}))
     text = said(address, "compare", "--facility", "general", "--form", "sib5").stdout
     assert "In short: no place is clearly beyond its limits." in " ".join(text.split())
+
+
+def test_points_that_later_rounds_make_signals_are_marked_as_seen_since(tmp_path: Path) -> None:
+    address = stored(tmp_path, rounds([*STEADY, 95]))
+    result = said(address, "chart", "--node", "ward-1", "--form", "sib5")
+    lines = [re.sub(r"\s+", " ", line).strip() for line in result.stdout.splitlines()]
+    assert any(line.startswith("r2 ") and line.endswith("improvement: run (seen since)") for line in lines)
+    assert any(line.startswith("r10 ") and line.endswith("concern: outside") for line in lines)
+    assert "Seen since: by limits that later rounds have moved" in " ".join(lines)
+
+
+def test_the_facility_may_be_left_out_where_there_is_one(tmp_path: Path) -> None:
+    address = stored(tmp_path / "one", rounds(STEADY))
+    assert said(address, "compare", "--form", "sib5").exit_code == 0
+    with pytest.raises(InputRefused, match="no round is sealed yet"):
+        said(stored(tmp_path / "none", []), "compare", "--form", "sib5")
+    two = [*rounds(STEADY[:1]), *(event.model_copy(update={"facility": "south"}) for event in rounds(STEADY[:1]))]
+    with pytest.raises(InputRefused, match="name one with --facility, general, south"):
+        said(stored(tmp_path / "two", two), "chart", "--node", "ward-1", "--form", "sib5")
