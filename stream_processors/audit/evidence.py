@@ -69,6 +69,8 @@ SERIES: Final = (
     "limit_points",
 )
 """What is told of single rounds and of changes, since versions do."""
+COURSE: Final = ("rebased_on", "signal", "signal_rules")
+"""What is told of limits beside numbers, since versions do."""
 
 
 @dataclass(frozen=True, slots=True)

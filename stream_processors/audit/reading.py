@@ -19,6 +19,7 @@ from schemas.events import (
 )
 from schemas.indicator import Indicator
 from stream_processors.audit.evidence import (
+    COURSE,
     SERIES,
     CohortRow,
     Evidence,
@@ -70,7 +71,6 @@ FIGURES: Final = (
     "change_low",
     "change_high",
 )
-CHART: Final = ("rebased_on", "signal", "signal_rules")
 LEAVES: Final = ("leaves_published", "leaves_fielded")
 INDICATOR: Final = (
     *_PLACE,
@@ -83,7 +83,7 @@ INDICATOR: Final = (
     *COUNTS,
     *FIGURES,
     *SERIES,
-    *CHART,
+    *COURSE,
 )
 SEALED: Final = (
     "facility",

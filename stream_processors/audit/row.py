@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.canonical import sha256_hex
 from schemas.errors import InputRefused
-from stream_processors.audit.evidence import Number
+from stream_processors.audit.evidence import COURSE, SERIES, Number
 from stream_processors.audit.exact import Raw
 
 ROW_HASH: Final = "row_hash"
@@ -31,24 +31,7 @@ _ADDED: Final = (
         "leaves_published",
         "leaves_fielded",
     ),
-    (
-        "coverage_change",
-        "share_change",
-        "share_change_low",
-        "share_change_high",
-        "round_responses",
-        "round_mean",
-        "round_at_risk_low",
-        "round_at_risk_high",
-        "smoothed",
-        "centre",
-        "limit_low",
-        "limit_high",
-        "limit_points",
-        "rebased_on",
-        "signal",
-        "signal_rules",
-    ),
+    (*SERIES, *COURSE),
 )
 """Columns by the version of the tables that brought them; rows of earlier versions have a hash without them."""
 LATEST: Final = len(_ADDED)

@@ -13,8 +13,7 @@ from producers.simulate import Simulation, lines
 from schemas.canonical import canonical_json, derived_id
 from schemas.errors import InputRefused
 from schemas.policy import Policy
-from stream_processors.audit.evidence import SERIES
-from stream_processors.audit.reading import CHART
+from stream_processors.audit.evidence import COURSE, SERIES
 from stream_processors.audit.report import Finding, Report
 from stream_processors.dry_run import file_records
 from stream_processors.steps.replay import replay
@@ -234,7 +233,7 @@ def test_a_course_that_is_told_otherwise_than_the_rows_give_it_is_found(
 
 def test_figures_without_their_course_are_those_of_an_earlier_version_and_no_others(rows: Published) -> None:
     def earlier(row: Raw) -> Raw:
-        return row | dict.fromkeys((*SERIES, *CHART)) | {"signal": "", "signal_rules": []}
+        return row | dict.fromkeys((*SERIES, *COURSE)) | {"signal": "", "signal_rules": []}
 
     first = next(one for one in rows.indicators if one["state"] == "published" and one["change"] is None)
     rows.indicators.append(earlier(first) | {"coverage": None})

@@ -10,8 +10,8 @@ from deploy.resources import definitions, interventions
 from schemas.canonical import sha256_hex
 from schemas.clickhouse import rows as stored
 from stream_processors.audit.disclosure import audit
-from stream_processors.audit.evidence import SERIES, Evidence
-from stream_processors.audit.reading import CHART, Reader
+from stream_processors.audit.evidence import COURSE, SERIES, Evidence
+from stream_processors.audit.reading import Reader
 from stream_processors.steps.replay import Replay
 from tests.hospital import Event, closing, opening, record, season
 from tests.published import Raw, answers, published
@@ -22,7 +22,7 @@ GROUPS = {"surgery/ward-1/nurse": 30, "surgery/ward-2/nurse": 24, "imaging/ct/nu
 LEAVES = ["ct-nurse", "ct-physician", "ward-1-nurse", "ward-2-nurse"]
 _NEW = {"sensitive_forms", "sensitive", "calendar", "season", "season_first", "season_last", "long_below"}
 ADDED = _NEW | {"headcount_asked", "of_group", "staff_group", "leaves_published", "leaves_fielded"}
-OF_A_COURSE: Final = {*SERIES, *CHART}
+OF_A_COURSE: Final = {*SERIES, *COURSE}
 
 
 def in_season() -> list[Event]:
