@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.comparison import compare_rows, compare_table, percents
 from deploy.courses import PlacesCourse, Row, Series, course, one_round, the_facility
 from deploy.library import library_of
 from deploy.output import AsJson, print_json, printable, working
@@ -20,9 +21,8 @@ from schemas.instruments.model import Reference
 from schemas.instruments.scoring import Catalogue, Scale
 from stream_processors.database import Database
 from stream_processors.steps.courses import UNIT
-from stream_processors.steps.funnel import Place, Standing, funnel
-from stream_processors.steps.spc import FIRM, LEADERS_FROM, Judged, Limits
-from stream_processors.steps.standing import beside, quarters
+from stream_processors.steps.spc import FIRM, LEADERS_FROM, Judged, Limits, Signal
+from stream_processors.steps.standing import beside
 
 CHART_HELP: Final = """The control chart of a place: every round by itself, its limits and what they say.
 
@@ -55,22 +55,6 @@ _ASSURANCE: Final = {
     "fails": "within these limits the target is never met",
 }
 _KINDS: Final = {"concern": "a concern", "improvement": "an improvement"}
-_VERDICTS: Final = {
-    "within": "as chance has it",
-    "high": "above 95 % limits",
-    "very_high": "above 99.8 % limits",
-    "low": "below 95 % limits",
-    "very_low": "below 99.8 % limits",
-}
-_BEYOND: Final = ("very_high", "high", "very_low", "low")
-_MOST_NAMED: Final = 6
-_ACROSS: Final = "cannot be told"
-_FUNNEL: Final = (
-    "Beyond 95 % is for looking: of forty places alike, one is there at either end. Beyond 99.8 % is worth a question. "
-    "As chance has it does not mean well. Cannot be told: a range on both sides of a limit. "
-    "Limits: of a place with so many answers, if it were like all together."
-)
-
 FacilityName = Annotated[
     str | None, typer.Option("--facility", help="Which hospital; may be left out where there is one.")
 ]
@@ -197,13 +181,23 @@ def _limits(limits: Limits | None) -> str:
 
 
 def _said(one: Judged, row: Row) -> str:
-    """What the chart of all rounds says of one; what was not told at its close is marked, as later rounds say it."""
-    if one.signal.kind in ("none", "common"):
-        return "-" if one.signal.kind == "none" else "common cause"
-    rules = ", ".join(one.signal.rules).replace("_", " ")
-    if not one.signal.for_leaders:
-        return f"{one.signal.kind}: {rules} (drawn only)"
-    return f"{one.signal.kind}: {rules}{'' if row['signal'] == one.signal.kind else ' (seen since)'}"
+    """What was told of a round at its close, or else what the chart of all rounds says of it now, each marked where the
+    other does not say it: a change that stays moves the limits, and must not vanish from the chart by that."""
+    now, told = one.signal, row["signal"]
+    if told in _KINDS:
+        return f"{told}: {_rules(row['signal_rules'])}{'' if _agrees(now, row) else ' (told then)'}"
+    if now.kind in ("none", "common"):
+        return "-" if now.kind == "none" else "common cause"
+    return f"{now.kind}: {_rules(now.rules)} {'(seen since)' if now.for_leaders else '(drawn only)'}"
+
+
+def _agrees(now: Signal, row: Row) -> bool:
+    """Whether leaders would be told now what they were told of a round at its close."""
+    return now.for_leaders and now.kind == row["signal"]
+
+
+def _rules(names: Sequence[str]) -> str:
+    return ", ".join(names).replace("_", " ")
 
 
 def _references(found: PlacesCourse, references: Sequence[Reference]) -> Iterator[str]:
@@ -219,24 +213,36 @@ def _references(found: PlacesCourse, references: Sequence[Reference]) -> Iterato
         else:
             low, high = newest["share_low"], newest["share_high"]
             yield (
-                f"elsewhere: {one.value:.0%} at risk, {whom}; here {_range(low, high)} in the newest window: "
+                f"elsewhere: {one.value:.0%} at risk, {whom}; here {percents(low, high)} in the newest window: "
                 f"{beside(low, high, one.value, direction)}"
             )
 
 
-def _in_short(judged: Sequence[Judged], limits: Limits) -> str:
+def _in_short(found: PlacesCourse, limits: Limits) -> str:
     """What the whole chart says in a sentence, by the rules that leaders are told of."""
-    seen = [one for one in judged if one.value is not None]
-    calling = [one for one in seen if one.signal.for_leaders]
-    if not calling and limits.points < LEADERS_FROM:
-        return f"In short: too few rounds to call one unusual; that takes {LEADERS_FROM}."
-    if not calling:
-        return "In short: no round is unusual for this place."
-    newest = seen[-1].signal
-    if not newest.for_leaders:
+    seen = [(row, one.signal) for row, one in _both(found) if one.value is not None]
+    row, newest = seen[-1]
+    if row["signal"] in _KINDS:
+        return _unusual(row["signal"], row["signal_rules"])
+    if newest.for_leaders:
+        return _unusual(newest.kind, newest.rules)
+    told = [(row, now) for row, now in seen if row["signal"] in _KINDS]
+    # once may be a round; again, or no more by limits that have moved, may be a change that stays
+    if len(told) > 1 or any(not _agrees(now, row) for row, now in told):
+        last, _ = told[-1]
+        return (
+            f"In short: {_KINDS[last['signal']]} was told, {len(told)} in all, the last in {last['round']}. The newest "
+            "round is within the limits of all rounds; but a change that stays moves these, and may not be over."
+        )
+    if any(signal.for_leaders for _, signal in seen):
         return "In short: the newest round with figures is as usual for this place; an earlier one is not."
-    rules = ", ".join(newest.rules).replace("_", " ")
-    return f"In short: the newest round with figures is {_KINDS[newest.kind]} ({rules}): ask what changed."
+    if limits.points < LEADERS_FROM:
+        return f"In short: too few rounds to call one unusual; that takes {LEADERS_FROM}."
+    return "In short: no round is unusual for this place."
+
+
+def _unusual(kind: str, rules: Sequence[str]) -> str:
+    return f"In short: the newest round with figures is {_KINDS[kind]} ({_rules(rules)}): ask what changed."
 
 
 def _notes(found: PlacesCourse, target: float | None, references: Sequence[Reference]) -> Iterator[str]:
@@ -244,7 +250,7 @@ def _notes(found: PlacesCourse, target: float | None, references: Sequence[Refer
     if limits is None:
         yield "no limits yet: they need two rounds with figures that follow each other"
     else:
-        yield _in_short(found.judged, limits)
+        yield _in_short(found, limits)
         trial = f"; a trial, as they are fewer than {FIRM}" if limits.trial else ""
         yield f"centre {limits.centre / UNIT:.2f}, limits from {limits.points} rounds with figures{trial}"
     if target is not None and (assured := found.assurance(target)) is not None:
@@ -257,7 +263,10 @@ def _notes(found: PlacesCourse, target: float | None, references: Sequence[Refer
         anew = "; limits count anew from there" if row["rebase"] else ""
         yield f"done {row['on'].isoformat()} at {row['node']}: {label}{anew}"
     yield "A signal is a question to the place, not a verdict. Common cause: no reason is to be found in that round."
-    if any(one.signal.for_leaders and row["signal"] != one.signal.kind for row, one in _both(found)):
+    marks = " ".join(_said(one, row) for row, one in _both(found) if one.value is not None)
+    if "(told then)" in marks:
+        yield "Told then: by the limits of its close; later rounds have moved them."
+    if "(seen since)" in marks:
         yield "Seen since: by limits that later rounds have moved, or as part of a run that they went on with."
 
 
@@ -294,87 +303,3 @@ def _compare(
         # a place alone of its kind has nothing beside it
         for alike in [found for found in kinds.values() if len(found) > 1] or kinds.values():
             Console().print(compare_table(form, one, alike, rows[0]["round"]))
-
-
-def compare_rows(scale: Scale, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Places with the quarter and the funnel of their kind; both are empty where there is nothing to tell."""
-    lines: list[dict[str, Any]] = []
-    for kind in dict.fromkeys(row["kind"] for row in rows):
-        alike = [row for row in rows if row["kind"] == kind]
-        shown = [row for row in alike if row["responses"] is not None]
-        in_quarters = quarters({row["node"]: row["mean"] for row in shown}, scale.direction)
-        places = {place.node: place for place in _funnel(scale, shown)}
-        lines += [
-            {**row, "quarter": in_quarters.get(row["node"]), **_in_funnel(places.get(row["node"]))} for row in alike
-        ]
-    return lines
-
-
-def _funnel(scale: Scale, shown: Sequence[Row]) -> Sequence[Standing]:
-    # one place alone is all together: there is nothing to compare it with
-    if scale.cut is None or len(shown) < 2:
-        return ()
-    found = funnel([Place(row["node"], row["responses"], row["at_risk_low"], row["at_risk_high"]) for row in shown])
-    return found.places if found else ()
-
-
-def _in_funnel(place: Standing | None) -> dict[str, Any]:
-    if place is None:
-        return {"limits_95": None, "limits_998": None, "verdict": None}
-    return {"limits_95": place.limits_95, "limits_998": place.limits_998, "verdict": place.verdict}
-
-
-def compare_table(form: str, scale: Scale, lines: Sequence[Row], round_: str) -> Table:
-    """Places of one kind for people."""
-    table = Table(
-        title=f"{form} {scale.id}, round {escape(printable(round_))}: every {escape(printable(lines[0]['kind']))}",
-        caption=" ".join(_beneath(lines)) or None,
-        caption_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
-    names = ("place", "answers", "mean", "quarter", "at risk", "95 % limits", "beside all together")
-    for name in names:
-        table.add_column(name, justify="left" if name in ("place", names[-1]) else "right", overflow="fold")
-    for line in lines:
-        table.add_row(escape(printable(line["name"])), *_compared(line))
-    return table
-
-
-def _beneath(lines: Sequence[Row]) -> Iterator[str]:
-    """What is said under a comparison: which places are beyond their limits first."""
-    if any(line["verdict"] for line in lines):
-        beyond = {verdict: [line["name"] for line in lines if line["verdict"] == verdict] for verdict in _BEYOND}
-        yield "In short:"
-        yield from (f"{_VERDICTS[verdict]}: {_few(names)}." for verdict, names in beyond.items() if names)
-        if not any(beyond.values()):
-            yield "no place is clearly beyond its limits."
-        yield _FUNNEL
-    if any(line["quarter"] for line in lines):
-        yield "Quarter: by the mean, 1 the best; no order within one."
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return escape(printable(", ".join(names[:_MOST_NAMED]))) + (f" and {more} more" if more > 0 else "")
-
-
-def _compared(line: Row) -> Sequence[str]:
-    if line["responses"] is None:
-        return ("-", "-", "-", "-", "-", "no figures of its own")
-    quarter = "-" if line["quarter"] is None else str(line["quarter"])
-    cells = (str(line["responses"]), f"{line['mean']:.2f}", quarter)
-    if line["at_risk_low"] is None:
-        return (*cells, "-", "-", "-")
-    low, high = (line[name] / line["responses"] for name in ("at_risk_low", "at_risk_high"))
-    share = _range(low, high)
-    if line["verdict"] is None:
-        return (*cells, share, "-", "-")
-    least, most = line["limits_95"]
-    # limits have four decimals
-    is_across = line["verdict"] == "within" and not least <= round(low, 4) <= round(high, 4) <= most
-    return (*cells, share, _range(least, most), _ACROSS if is_across else _VERDICTS[line["verdict"]])
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.0%}" if low == high else f"{100 * low:.0f}-{high:.0%}"

@@ -319,3 +319,16 @@ def test_the_facility_may_be_left_out_where_there_is_one(tmp_path: Path) -> None
     two = [*rounds(STEADY[:1]), *(event.model_copy(update={"facility": "south"}) for event in rounds(STEADY[:1]))]
     with pytest.raises(InputRefused, match="name one with --facility, general, south"):
         said(stored(tmp_path / "two", two), "chart", "--node", "ward-1", "--form", "sib5")
+
+
+def test_a_change_that_stays_is_still_shown_as_it_was_told_when_limits_have_moved(tmp_path: Path) -> None:
+    worse = [50, 38, 46, 48, 61, 63, 64, 67, 65, 65, 68, 63, 71, 68, 72, 76, 73, 62, 74, 66, 70, 75]
+    address = stored(tmp_path, rounds(worse))
+    result = said(address, "chart", "--node", "ward-1", "--form", "sib5")
+    lines = [re.sub(r"\s+", " ", line).strip() for line in result.stdout.splitlines()]
+    assert any(line.startswith("r10 ") and line.endswith("concern: run (told then)") for line in lines)
+    text = " ".join(lines)
+    assert re.search(r"In short: a concern was told, [2-9] in all, the last in r16\. The newest round is within", text)
+    assert "Told then: by the limits of its close" in text
+    rows = json.loads(said(address, "chart", "--node", "ward-1", "--form", "sib5", "--json").stdout)
+    assert (rows[10]["signal"], rows[10]["now"]["told_to_leaders"]) == ("concern", False)
